@@ -1,0 +1,73 @@
+/** Keyed difference of two configurations, and how it is applied. Serves the channel, `headgate diff` and the dashboard alike. */
+import { emptyConfig, type GatewayConfig, type TableName } from './gateway-config.ts';
+import type { Key } from './keys.ts';
+
+/** For each table that changed: the entry that a key now has, or null where it is gone. */
+export type ConfigPatch = { readonly [T in TableName]?: Readonly<Record<Key, GatewayConfig[T][Key] | null>> };
+
+export const tableNames = Object.keys(emptyConfig) as readonly TableName[];
+
+/** What turns `from` into `to`; null when there is nothing to do. Identical objects are never looked into. */
+export function diffConfig(from: GatewayConfig, to: GatewayConfig): ConfigPatch | null {
+  const patch: Record<string, Record<Key, unknown>> = {};
+  for (const name of tableNames) {
+    const changed = diffTable(from[name], to[name]);
+    if (changed) patch[name] = changed;
+  }
+  return Object.keys(patch).length === 0 ? null : (patch as ConfigPatch);
+}
+
+function diffTable(
+  from: Readonly<Record<Key, unknown>>,
+  to: Readonly<Record<Key, unknown>>,
+): Record<Key, unknown> | null {
+  if (from === to) return null;
+  let changed: Record<Key, unknown> | null = null;
+  for (const key in to) {
+    const before = from[key];
+    const after = to[key];
+    if (before === after || (before !== undefined && isEqual(before, after))) continue;
+    changed ??= {};
+    changed[key] = after;
+  }
+  for (const key in from) {
+    if (key in to) continue;
+    changed ??= {};
+    changed[key] = null;
+  }
+  return changed;
+}
+
+/** Equality of plain JSON data. */
+export function isEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item, i) => isEqual(item, b[i]));
+  }
+  const keysOfA = Object.keys(a);
+  if (keysOfA.length !== Object.keys(b).length) return false;
+  for (const key of keysOfA) {
+    if (!Object.hasOwn(b, key)) return false;
+    if (!isEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) return false;
+  }
+  return true;
+}
+
+/** The configuration after the patch. Tables the patch does not name stay the same objects. */
+export function patchConfig(config: GatewayConfig, patch: ConfigPatch): GatewayConfig {
+  const next: Record<string, Record<Key, unknown>> = { ...config };
+  for (const name of tableNames) {
+    const changed = patch[name];
+    if (!changed) continue;
+    const table: Record<Key, unknown> = { ...config[name] };
+    for (const key in changed) {
+      const value = changed[key];
+      if (value === null) delete table[key];
+      else table[key] = value;
+    }
+    next[name] = table;
+  }
+  return next as unknown as GatewayConfig;
+}

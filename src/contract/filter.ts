@@ -1,0 +1,52 @@
+/** What a filter is: one value with its schema, how its spec is compiled (pure) and how it runs. */
+import type { Exchange, LocalReply } from './exchange.ts';
+import type { Key } from './keys.ts';
+import type { Problem } from './problem.ts';
+
+/** Handed to `compile`. */
+export interface FilterCompileContext {
+  /** Resolves a backendRef of the filter; a problem is reported in ResolvedRefs and the filter answers its requests with 500. */
+  resolveBackend(ref: unknown): { readonly backend: Key } | { readonly problem: Problem };
+}
+
+export type FilterCompileResult<Config> = { readonly config: Config } | { readonly problem: Problem };
+
+/** Handed to `create`, once per compiled filter and worker. */
+export interface FilterContext {
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** Milliseconds, monotonic. */
+  now(): number;
+}
+
+/** One running filter. Hooks may be left out; none of them may keep the exchange after it has returned. */
+export interface Filter {
+  /** Before the backend is chosen. A reply ends the chain and is sent in place of the backend's. */
+  onRequest?(exchange: Exchange): LocalReply | undefined | Promise<LocalReply | undefined>;
+  /** When the head of the response is there, also for local replies. Filters run in the reverse order. */
+  onResponse?(exchange: Exchange): void;
+  /** Once, when the exchange is over. */
+  onFinish?(exchange: Exchange): void;
+}
+
+export interface FilterDefinition<Spec = never, Config = never> {
+  /** As in the route: `RequestHeaderModifier`. */
+  readonly type: string;
+  /** The field of the filter that holds its spec: `requestHeaderModifier`. */
+  readonly field: string;
+  /** Feature names of the conformance suite that exist because of this filter. */
+  readonly supportedFeatures: readonly string[];
+  /** For `explain` and the docs: what it does, in a sentence. */
+  readonly summary: string;
+  compile(spec: Spec, context: FilterCompileContext): FilterCompileResult<Config>;
+  create(config: Config, context: FilterContext): Filter;
+}
+
+/** A definition of which only the type is known, as in the list. */
+// oxlint-disable-next-line no-explicit-any -- the list holds definitions of different specs; each checks its own
+export type AnyFilterDefinition = FilterDefinition<any, any>;
+
+/** Gives the config's type to `create` from what `compile` returns. */
+export function defineFilter<Spec, Config>(definition: FilterDefinition<Spec, Config>): FilterDefinition<Spec, Config> {
+  return definition;
+}

@@ -1,0 +1,192 @@
+/**
+ * What the compiler tells the proxies: keyed tables, in which a child names its parent and its parts by key.
+ * Plain JSON data. Every order that matters (precedence of matches, order of filters) was decided by the compiler.
+ */
+import type { Key } from './keys.ts';
+
+/** Entries by key. A changed resource changes few entries, so that patches stay small. */
+export type Table<T> = Readonly<Record<Key, T>>;
+
+/** The object (and the part of it) an entry was made from: what logs, metrics and `explain` name. */
+export interface Origin {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Listener name, or rule name (`rules[2]` where it has none). */
+  readonly section?: string;
+  readonly generation?: number;
+}
+
+export interface GatewayConfig {
+  readonly listeners: Table<ListenerConfig>;
+  readonly hostnames: Table<HostnameConfig>;
+  readonly routes: Table<RouteConfig>;
+  readonly rules: Table<RuleConfig>;
+  readonly filters: Table<FilterConfig>;
+  readonly backends: Table<BackendConfig>;
+  readonly certificates: Table<CertificateConfig>;
+}
+
+export type TableName = keyof GatewayConfig;
+
+export type ListenerProtocol = 'HTTP' | 'HTTPS' | 'TLS' | 'TCP' | 'UDP';
+
+/** One listener that is to be served. Several may share an address and a port; the proxy then tells them apart by hostname. */
+export interface ListenerConfig {
+  readonly origin: Origin;
+  readonly gateway: Key;
+  readonly protocol: ListenerProtocol;
+  /** IP addresses to listen on; empty: the addresses the proxy was started with. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** Lower case; `*.example.com` for a wildcard, empty for every host. */
+  readonly hostname: string;
+  readonly tls?: ListenerTls;
+}
+
+export interface ListenerTls {
+  readonly mode: 'Terminate' | 'Passthrough';
+  /** In the order of the Gateway's certificateRefs; the first one serves clients that no certificate fits. */
+  readonly certificates: readonly Key[];
+}
+
+/**
+ * The matches of the routes that share a listener, an effective hostname and an own hostname.
+ * A request tries, on its listener, the tables whose `hostname` fits from the most specific to the least; among equal
+ * `hostname`s the most specific `own` first; it falls through to the next table where no match takes it.
+ */
+export interface HostnameConfig {
+  readonly listener: Key;
+  /** The intersection of listener and route hostname. Empty: every host. */
+  readonly hostname: string;
+  /** The route's own hostname, before the intersection. Empty: the route names none. */
+  readonly own: string;
+  /** In order of precedence: the first that fits takes the request. */
+  readonly matches: readonly MatchConfig[];
+}
+
+export interface MatchConfig {
+  readonly rule: Key;
+  readonly path: PathMatch;
+  readonly method?: string;
+  /** All must fit. Names are lower case. */
+  readonly headers?: readonly ValueMatch[];
+  /** All must fit. Names are case-sensitive. */
+  readonly query?: readonly ValueMatch[];
+}
+
+export interface PathMatch {
+  /** `PathPrefix` is by whole segments; its value has no trailing slash, except `/` itself. */
+  readonly type: 'Exact' | 'PathPrefix' | 'RegularExpression';
+  readonly value: string;
+}
+
+export interface ValueMatch {
+  readonly name: string;
+  readonly type: 'Exact' | 'RegularExpression';
+  readonly value: string;
+}
+
+export interface RouteConfig {
+  readonly origin: Origin;
+}
+
+export interface RuleConfig {
+  readonly route: Key;
+  readonly origin: Origin;
+  /** In the order in which they run. */
+  readonly filters: readonly Key[];
+  /** Empty: the rule has no backend; filters may still answer, otherwise 500. */
+  readonly backends: readonly WeightedBackend[];
+  /** Milliseconds; absent or 0: no limit. */
+  readonly requestTimeoutMs?: number;
+  readonly backendRequestTimeoutMs?: number;
+  readonly retry?: RetryConfig;
+  readonly sessionPersistence?: SessionPersistenceConfig;
+}
+
+/** A backendRef. Without `backend` it could not be resolved: its share of requests is answered with 500. */
+export interface WeightedBackend {
+  readonly backend?: Key;
+  /** Why there is no backend, for the access log: a condition reason such as `RefNotPermitted`. */
+  readonly problem?: string;
+  readonly weight: number;
+  readonly filters: readonly Key[];
+}
+
+/** HTTPRouteRetry. */
+export interface RetryConfig {
+  /** Response codes that are retried. */
+  readonly codes: readonly number[];
+  /** Retries after the first try; 0: none. */
+  readonly attempts: number;
+  /** The least time between two tries; the default is 0. */
+  readonly backoffMs: number;
+  /** Retry when no connection could be made, or it broke before any byte of a response. */
+  readonly connectionErrors: boolean;
+}
+
+/** GEP-1619. */
+export interface SessionPersistenceConfig {
+  readonly type: 'Cookie' | 'Header';
+  readonly sessionName: string;
+  /** Cookie only: `Session` cookies end with the browser, `Permanent` ones carry `absoluteTimeoutMs` as Max-Age. */
+  readonly cookieLifetime: 'Session' | 'Permanent';
+  /** 0: none. */
+  readonly absoluteTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** A compiled filter: `type` picks the FilterDefinition, `config` is what its `compile` returned. */
+export interface FilterConfig {
+  readonly type: string;
+  readonly config: unknown;
+}
+
+export type BackendProtocol = 'http1' | 'h2c' | 'http1-tls' | 'h2-tls';
+
+/** A resolved backendRef: one Service port. Its endpoints come on a stream of their own. */
+export interface BackendConfig {
+  readonly origin: Origin;
+  readonly port: number;
+  readonly protocol: BackendProtocol;
+  readonly tls?: BackendTls;
+  readonly loadBalancing: LoadBalancing;
+  readonly connectTimeoutMs?: number;
+}
+
+export interface BackendTls {
+  /** SNI, and the name the certificate must carry. */
+  readonly serverName: string;
+  /** PEM; absent: the system's CAs. */
+  readonly ca?: string;
+}
+
+export type LoadBalancing =
+  | { readonly type: 'LeastRequest' }
+  | { readonly type: 'RoundRobin' }
+  | { readonly type: 'Random' }
+  | { readonly type: 'ConsistentHash'; readonly on: 'SourceIP' | 'Header'; readonly header?: string };
+
+export interface CertificateConfig {
+  readonly origin: Origin;
+  /** PEM chain, leaf first. */
+  readonly certificate: string;
+  /** PEM private key. */
+  readonly key: string;
+  /** DNS names of the leaf, lower case, wildcards as they are. */
+  readonly names: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly notAfterMs: number;
+}
+
+/** A configuration without entries. */
+export const emptyConfig: GatewayConfig = {
+  listeners: {},
+  hostnames: {},
+  routes: {},
+  rules: {},
+  filters: {},
+  backends: {},
+  certificates: {},
+};

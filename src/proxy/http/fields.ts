@@ -1,0 +1,147 @@
+/**
+ * Header fields of both HTTP versions: one object a field, made and checked once, passed on by identity.
+ * Knows no grammar; the codecs check bytes before they make a Field.
+ */
+import type { Headers } from '../../contract/headers.ts';
+
+/** What a field means to forwarding. Framing and hop-by-hop fields never become part of a FieldList. */
+export const FieldKind = { regular: 0, forwarded: 1, cookie: 2, setCookie: 3 } as const;
+export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind];
+
+/** What a client says about where it comes from: replaced at an edge (X-Real-IP, Forwarded, X-Forwarded-*). */
+function isForwarded(name: string): boolean {
+  return name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-');
+}
+
+function kindOf(name: string): FieldKind {
+  if (name === 'cookie') return FieldKind.cookie;
+  if (name === 'set-cookie') return FieldKind.setCookie;
+  return isForwarded(name) ? FieldKind.forwarded : FieldKind.regular;
+}
+
+export class Field {
+  /** Lower case. */
+  readonly name: string;
+  /** Latin1 text without surrounding white space. */
+  readonly value: string;
+  /** As HTTP/1.1 text with CRLF; keeps the name's case as it was received. */
+  readonly line: string;
+  readonly kind: FieldKind;
+
+  constructor(name: string, value: string, line = `${name}: ${value}\r\n`) {
+    this.name = name;
+    this.value = value;
+    this.line = line;
+    this.kind = kindOf(name);
+  }
+}
+
+const none: readonly Field[] = [];
+
+/** Fields in order of arrival. The array it is made from is shared and never changed; changes copy it first. */
+export class FieldList implements Headers {
+  #fields: readonly Field[];
+  /** Appended after #fields; kept apart so that appending to a cached list copies nothing. */
+  #extra: Field[] | null = null;
+  /** HTTP/1.1 text of #fields (without #extra); null: to be made. */
+  #text: string | null;
+  /** Some field of kind `forwarded` may be there. */
+  #hasForwarded: boolean;
+
+  /** `text`, where known, must be the lines of `fields`. */
+  constructor(fields: readonly Field[] = none, text: string | null = null, hasForwarded = true) {
+    this.#fields = fields;
+    this.#text = text;
+    this.#hasForwarded = hasForwarded;
+  }
+
+  /** All fields; not to be changed. */
+  get fields(): readonly Field[] {
+    if (this.#extra !== null) {
+      this.#fields = this.#fields.concat(this.#extra);
+      this.#text = null;
+      this.#extra = null;
+    }
+    return this.#fields;
+  }
+
+  /** All fields as HTTP/1.1 text, each line ended by CRLF. */
+  get text(): string {
+    let text = this.#text ?? (this.#text = textOf(this.#fields));
+    if (this.#extra !== null) for (const field of this.#extra) text += field.line;
+    return text;
+  }
+
+  /** The fast way to add a field that exists already. */
+  append(field: Field): void {
+    if (this.#extra === null) this.#extra = [field];
+    else this.#extra.push(field);
+  }
+
+  /** Removes what a client claims about itself: `Forwarded`, `X-Real-IP`, `X-Forwarded-*`. */
+  removeForwarded(): void {
+    if (!this.#hasForwarded) return;
+    this.#hasForwarded = false;
+    if (this.fields.some((field) => field.kind === FieldKind.forwarded)) {
+      this.#replace(this.fields.filter((field) => field.kind !== FieldKind.forwarded));
+    }
+  }
+
+  get(name: string): string | undefined {
+    const wanted = name.toLowerCase();
+    let value: string | undefined;
+    const fields = this.fields;
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i]!;
+      if (field.name !== wanted) continue;
+      if (value === undefined) value = field.value;
+      else value += (field.kind === FieldKind.cookie ? '; ' : ', ') + field.value;
+    }
+    return value;
+  }
+
+  getAll(name: string): readonly string[] {
+    const wanted = name.toLowerCase();
+    return this.fields.filter((field) => field.name === wanted).map((field) => field.value);
+  }
+
+  has(name: string): boolean {
+    const wanted = name.toLowerCase();
+    return this.fields.some((field) => field.name === wanted);
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name);
+    this.add(name, value);
+  }
+
+  add(name: string, value: string): void {
+    this.append(new Field(name.toLowerCase(), value, `${name}: ${value}\r\n`));
+  }
+
+  remove(name: string): void {
+    const wanted = name.toLowerCase();
+    if (this.has(wanted)) this.#replace(this.fields.filter((field) => field.name !== wanted));
+  }
+
+  *entries(): Iterable<readonly [name: string, value: string]> {
+    for (const field of this.fields) yield [field.name, field.value];
+  }
+
+  /** A list of its own with the same fields. */
+  clone(): FieldList {
+    const copy = new FieldList(this.fields, this.#text, this.#hasForwarded);
+    return copy;
+  }
+
+  #replace(fields: readonly Field[]): void {
+    this.#fields = fields;
+    this.#text = null;
+  }
+}
+
+function textOf(fields: readonly Field[]): string {
+  let text = '';
+  for (let i = 0; i < fields.length; i++) text += fields[i]!.line;
+  return text;
+}

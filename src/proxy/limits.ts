@@ -1,0 +1,34 @@
+/** Every limit of the data plane with its default, in one place (sizes in bytes, times in milliseconds; 0 switches a time-out off). */
+
+export const defaultLimits = {
+  /** Request or response head: all of it, and the number of fields (split cookies counted). */
+  headBytes: 60 * 1024,
+  headFields: 100,
+  requestLineBytes: 16 * 1024,
+  chunkExtensionBytes: 4096,
+  trailerBytes: 8 * 1024,
+  /** From the first byte of a head to its end. */
+  headTimeoutMs: 10_000,
+  /** Between two requests of a kept-alive connection. */
+  idleTimeoutMs: 75_000,
+  requestsPerConnection: 10_000,
+  /** No progress of a body, in either direction. */
+  bodyIdleTimeoutMs: 60_000,
+  tlsHandshakeTimeoutMs: 10_000,
+  connectTimeoutMs: 5_000,
+  upstreamIdleTimeoutMs: 60_000,
+  upstreamIdleConnections: 256,
+  /** What may wait for a slow peer, each way. */
+  bufferBytes: 64 * 1024,
+  connectionsPerListener: 10_000,
+  informationalResponses: 100,
+  http2Streams: 100,
+  http2StreamWindow: 64 * 1024,
+  http2ConnectionWindow: 1024 * 1024,
+  http2Glitches: 1000,
+  http2Continuations: 8,
+  http2QueuedControlFrames: 1000,
+  hpackTableBytes: 4096,
+};
+
+export type Limits = Readonly<typeof defaultLimits>;

@@ -1,0 +1,89 @@
+/** What the parts of the data plane hand each other at run time: the snapshot and what it is made of. Types only. */
+import type {
+  BackendConfig,
+  ListenerConfig,
+  RouteConfig,
+  RuleConfig,
+  WeightedBackend,
+} from '../contract/gateway-config.ts';
+import type { Endpoint } from '../contract/endpoints.ts';
+import type { Filter } from '../contract/filter.ts';
+import type { Key } from '../contract/keys.ts';
+import type { FieldList } from './http/fields.ts';
+import type { ResponseSink, Upstream, UpstreamRequest } from './http/streams.ts';
+
+/** All of routing at one moment. Never changed; exchanges keep the one they began with through their match. */
+export interface Snapshot {
+  readonly version: number;
+  readonly listeners: ReadonlyMap<Key, ListenerRuntime>;
+}
+
+export interface ListenerRuntime {
+  readonly key: Key;
+  readonly config: ListenerConfig;
+  /** The rule that takes a request, or null (404). `host` is lower case, without port; `path` has no query; `query` is without `?`. */
+  match(request: MatchInput): RuleMatch | null;
+}
+
+/** What matching looks at. The exchange implements it. */
+export interface MatchInput {
+  readonly host: string;
+  readonly method: string;
+  /** Normalised. */
+  readonly path: string;
+  /** Raw, without `?`; empty where there is none. */
+  readonly query: string;
+  readonly headers: FieldList;
+}
+
+export interface RuleMatch {
+  readonly rule: RuleRuntime;
+  /** The value of the PathPrefix match that took it; undefined for Exact and RegularExpression. */
+  readonly pathPrefix: string | undefined;
+}
+
+export interface RuleRuntime {
+  readonly key: Key;
+  readonly config: RuleConfig;
+  readonly route: RouteConfig;
+  readonly filters: readonly Filter[];
+  readonly backends: readonly BackendChoice[];
+  /** Sum of the weights; 0: nobody takes requests. */
+  readonly totalWeight: number;
+  /** Scratch for whoever observes requests of this rule (metric slots, log text); made once by `observe`. */
+  observed: unknown;
+}
+
+export interface BackendChoice {
+  readonly ref: WeightedBackend;
+  /** Null where the reference could not be resolved. */
+  readonly backend: BackendRuntime | null;
+  readonly filters: readonly Filter[];
+}
+
+/** One backend with its endpoints, balancer and pools. Lives as long as its key is in the configuration. */
+export interface BackendRuntime {
+  readonly key: Key;
+  readonly config: BackendConfig;
+  readonly endpoints: readonly Endpoint[];
+  /**
+   * Chooses an endpoint, or null where none is usable. `tried` endpoints are chosen again only when nothing else is left.
+   * `affinity` is a hash for consistent balancing; `sticky` names the endpoint of a session (`address:port`).
+   */
+  pick(options: PickOptions): EndpointRuntime | null;
+}
+
+export interface PickOptions {
+  readonly tried: readonly EndpointRuntime[];
+  readonly affinity: number;
+  readonly sticky: string;
+}
+
+export interface EndpointRuntime {
+  /** `address:port`, IPv6 in brackets. */
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  /** Requests in flight, for least-request balancing. The caller calls `done` once for each `open`. */
+  open(request: UpstreamRequest, sink: ResponseSink): Upstream;
+  done(isSuccess: boolean): void;
+}
