@@ -1,0 +1,34 @@
+/** Starts an echo backend for each loopback EndpointSlice of an example, named after its Service. */
+import type { Server } from 'node:http';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadAll } from 'js-yaml';
+import { startEcho } from './echo.ts';
+
+interface EndpointSlice {
+  readonly kind: string;
+  readonly metadata: { readonly labels: Readonly<Record<string, string>> };
+  readonly ports: readonly { readonly port: number }[];
+  readonly endpoints: readonly { readonly addresses: readonly string[] }[];
+}
+
+/** Resolves once all of them listen; rejects when a port is in use. */
+export async function startBackends(folder: string, onRequest?: (line: string) => void): Promise<readonly Server[]> {
+  const servers: Server[] = [];
+  for (const slice of endpointSlices(folder)) {
+    const name = slice.metadata.labels['kubernetes.io/service-name']!;
+    for (const { addresses } of slice.endpoints) {
+      const port = slice.ports[0]!.port;
+      servers.push(await startEcho({ name, port, address: addresses[0]!, ...(onRequest && { onRequest }) }));
+    }
+  }
+  return servers;
+}
+
+function endpointSlices(folder: string): EndpointSlice[] {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
+  const documents = files.sort().flatMap((file) => loadAll(readFileSync(join(folder, file), 'utf8')));
+  return (documents as (EndpointSlice | null)[]).filter(
+    (document) => document?.kind === 'EndpointSlice',
+  ) as EndpointSlice[];
+}

@@ -1,0 +1,107 @@
+/** Runs every example as its README says: starts it, executes each `$` line and compares what it prints. */
+import assert from 'node:assert/strict';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { startBackends } from '../examples/backends.ts';
+import { until } from './until.ts';
+
+const root = dirname(import.meta.dirname);
+const examples = join(root, 'examples');
+const adminPort = 19181;
+const run = promisify(execFile);
+
+interface Step {
+  readonly command: string;
+  readonly expected: readonly string[];
+}
+
+/** The `console` blocks of a page: `$ command`, then the lines it prints. */
+function stepsOf(page: string): Step[] {
+  const steps: Step[] = [];
+  for (const [, block = ''] of page.matchAll(/^```console\n(.*?)^```/gms)) {
+    for (const part of block.split(/^\$ /m).slice(1)) {
+      const [command = '', ...expected] = part.trimEnd().split('\n');
+      steps.push({ command, expected });
+    }
+  }
+  return steps;
+}
+
+/** `~180 text` stands for a count near 180: random choice, so five standard deviations are allowed. */
+function isAsExpected(line: string, expected: string): boolean {
+  const about = /^~(\d+) (.*)$/.exec(expected);
+  if (!about) return line === expected;
+  const found = /^\s*(\d+) (.*)$/.exec(line);
+  const wanted = Number(about[1]);
+  return found !== null && found[2] === about[2] && Math.abs(Number(found[1]) - wanted) <= 5 * Math.sqrt(wanted);
+}
+
+async function readyz(): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/readyz`).catch(() => null);
+  return answer?.status === 200;
+}
+
+async function stop(headgate: ChildProcess): Promise<void> {
+  const exited = once(headgate, 'exit');
+  headgate.kill('SIGTERM');
+  const [code] = await exited;
+  assert.equal(code, 0, 'headgate ends with 0 on SIGTERM');
+}
+
+async function walk(folder: string, steps: readonly Step[]): Promise<void> {
+  const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
+  for (const { command, expected } of steps) {
+    const { stdout } = await run('bash', ['-c', command], { cwd: folder, env, timeout: 30_000 }).catch(
+      (error) => error,
+    );
+    const lines = String(stdout)
+      .trimEnd()
+      .split('\n')
+      .filter((line, i, all) => all.length > 1 || line !== '');
+    const isRight = lines.length === expected.length && lines.every((line, i) => isAsExpected(line, expected[i]!));
+    assert.ok(isRight, `$ ${command}\nprinted:\n${lines.join('\n')}\nexpected:\n${expected.join('\n')}`);
+  }
+}
+
+const names = (await readdir(examples, { withFileTypes: true }))
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
+
+for (const name of names) {
+  test(`examples/${name} answers as its README says`, { timeout: 60_000 }, async () => {
+    const steps = stepsOf(await readFile(join(examples, name, 'README.md'), 'utf8'));
+    assert.ok(steps.length > 0, 'the page has commands');
+    // In a copy, because some pages edit their manifests; with a `bin` two levels up, because some call ../../bin/headgate.
+    const copy = await mkdtemp(join(tmpdir(), 'headgate-example-'));
+    const folder = join(copy, 'examples', name);
+    await cp(join(examples, name), folder, { recursive: true });
+    await symlink(join(root, 'bin'), join(copy, 'bin'));
+    const asked: string[] = [];
+    const servers: readonly Server[] = await startBackends(folder, (line) => asked.push(line));
+    const headgate = spawn(
+      join(root, 'bin/headgate'),
+      ['run', folder, '--workers', '1', '--admin', `127.0.0.1:${adminPort}`],
+      {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    );
+    try {
+      await until(readyz, 'headgate is ready');
+      await walk(folder, steps);
+      if (name === 'mirroring') await until(() => asked.includes('shadow POST /orders'), 'the mirror was asked');
+    } finally {
+      await stop(headgate);
+      for (const server of servers) {
+        server.closeAllConnections();
+        server.close();
+      }
+      await rm(copy, { recursive: true });
+    }
+  });
+}
