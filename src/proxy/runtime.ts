@@ -87,3 +87,10 @@ export interface EndpointRuntime {
   open(request: UpstreamRequest, sink: ResponseSink): Upstream;
   done(isSuccess: boolean): void;
 }
+
+/** A socket that accepts connections for one or more listeners: what `ConnectionInfo.port` is. */
+export interface PortRuntime {
+  readonly port: number;
+  /** Of the newest snapshot; replaced on each change, so read it for each request. */
+  readonly listeners: readonly ListenerRuntime[];
+}
