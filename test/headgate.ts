@@ -40,7 +40,10 @@ export interface RunningHeadgate {
 }
 
 /** Resolves once it is ready. `files` are the manifests by file name. */
-export async function startHeadgate(files: Readonly<Record<string, string>>, flags: readonly string[] = []): Promise<RunningHeadgate> {
+export async function startHeadgate(
+  files: Readonly<Record<string, string>>,
+  flags: readonly string[] = [],
+): Promise<RunningHeadgate> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-test-'));
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   const admin = `127.0.0.1:${await freePort()}`;

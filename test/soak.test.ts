@@ -23,7 +23,9 @@ function route(index: number, n: number): string {
       { name: 'a', port: 80, weight: 100 - canary },
       { name: 'b', port: 80, weight: canary },
     ],
-    filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-edit', value: String(n) }] } }],
+    filters: [
+      { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-edit', value: String(n) }] } },
+    ],
   };
   return manifests(httpRoute(`r${index}`, { hostnames: [`h${index}.test`], rules: [rule] }));
 }
@@ -38,7 +40,12 @@ async function overHttp1(port: number, tally: Tally, isOver: () => boolean): Pro
   for (let n = 0; !isOver(); n++) {
     const isPost = n % 3 === 0;
     const request = http.request({
-      host: '127.0.0.1', port, agent, path: `/${n}`, method: isPost ? 'POST' : 'GET', headers: { host: `h${n % routes}.test` },
+      host: '127.0.0.1',
+      port,
+      agent,
+      path: `/${n}`,
+      method: isPost ? 'POST' : 'GET',
+      headers: { host: `h${n % routes}.test` },
     });
     request.end(isPost ? 'x'.repeat(10_000) : undefined);
     request.on('response', (response) => {
@@ -46,7 +53,8 @@ async function overHttp1(port: number, tally: Tally, isOver: () => boolean): Pro
       response.on('data', (data) => (text += data));
       response.on('end', () => {
         tally.done++;
-        if (response.statusCode !== 200 || !/^[ab] (GET|POST) \/\d+\n/.test(text)) tally.failures.push(`h1 ${response.statusCode} ${text}`);
+        if (response.statusCode !== 200 || !/^[ab] (GET|POST) \/\d+\n/.test(text))
+          tally.failures.push(`h1 ${response.statusCode} ${text}`);
       });
       response.on('error', (error) => tally.failures.push(`h1 body ${error.message}`));
     });
@@ -93,7 +101,8 @@ async function edit(headgate: RunningHeadgate, ports: readonly number[], isOver:
   let n = 1;
   for (; !isOver(); n++) {
     await headgate.write(`route-${n % routes}.yaml`, route(n % routes, n));
-    if (n % 5 === 0) await headgate.write('service-b.yaml', manifests(service('b', n % 2 === 0 ? ports : ports.slice(0, 1))));
+    if (n % 5 === 0)
+      await headgate.write('service-b.yaml', manifests(service('b', n % 2 === 0 ? ports : ports.slice(0, 1))));
     await delay(editEveryMs);
   }
   return n;
