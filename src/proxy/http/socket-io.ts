@@ -1,0 +1,108 @@
+/**
+ * How bytes leave a socket: one read buffer shared by all sockets of a worker, so that reading allocates nothing.
+ * Knows no protocol. Whoever receives bytes must use or copy them before it returns.
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+
+/** What reads a socket. */
+export interface Receiver {
+  /** The bytes are valid until it returns. */
+  receive(buffer: Buffer, start: number, end: number): void;
+}
+
+const READ_BYTES = 64 * 1024;
+const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+
+function onread(receiver: Receiver): net.OnReadOpts {
+  return {
+    buffer: shared,
+    callback(bytes) {
+      receiver.receive(shared, 0, bytes);
+      return true;
+    },
+  };
+}
+
+/** An accepted socket as a server with `pauseOnConnect` hands it over; the handle is Node's, not in its public types. */
+interface WithHandle {
+  _handle: unknown;
+}
+
+/**
+ * Takes over an accepted plain socket: returns the socket to use from now on, half-open allowed, reading at once.
+ * The server that accepted it no longer counts it (its `close` does not wait for it), so the caller keeps a registry.
+ * Any number of listeners for `error`, `end`, `drain` and `close` are the business of the caller.
+ */
+export function adoptSocket(accepted: net.Socket, receiver: Receiver): net.Socket {
+  const inside = accepted as unknown as WithHandle;
+  const options = { handle: inside._handle, allowHalfOpen: true, onread: onread(receiver) };
+  // oxlint-disable-next-line no-underscore-dangle -- the accepted socket must not close the handle it gives away
+  inside._handle = null;
+  accepted.destroy();
+  const socket = new net.Socket(options as net.SocketConstructorOpts);
+  socket.setNoDelay(true);
+  // Data never enters the stream; flowing is what lets `end` through.
+  socket.resume();
+  return socket;
+}
+
+/**
+ * Reads a socket that already stands, by its events. For server-side TLS sockets: Node has no public way to read
+ * those into a shared buffer, because the `onread` of a TLSSocket is dropped when it wraps another socket.
+ */
+export function readSocket(socket: net.Socket, receiver: Receiver): void {
+  socket.on('data', (chunk: Buffer) => receiver.receive(chunk, 0, chunk.length));
+}
+
+/** Where to connect to. */
+export interface ConnectTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: ConnectTls;
+}
+
+export interface ConnectTls {
+  /** SNI, and the name the certificate must carry. */
+  readonly serverName: string;
+  /** PEM; absent: the system's CAs. */
+  readonly ca?: string;
+  /** What is offered by ALPN. */
+  readonly protocols: readonly string[];
+}
+
+/** Begins to connect. What is written before it stands is sent then. `connect` (`secureConnect` with TLS) tells. */
+export function connectSocket(target: ConnectTarget, receiver: Receiver): net.Socket {
+  const { host, port } = target;
+  // `onread` is read by net.Socket; the types know it for net.connect only.
+  const plain = { host, port, noDelay: true, allowHalfOpen: true, onread: onread(receiver) };
+  const socket = target.tls ? tls.connect({ ...plain, ...tlsOptions(target.tls) }) : net.connect(plain);
+  socket.resume();
+  return socket;
+}
+
+const contexts = new Map<string, tls.SecureContext>();
+const MAX_CONTEXTS = 256;
+
+/** A context costs milliseconds and hundreds of KiB to make: one for each set of CAs. */
+function contextFor(ca: string): tls.SecureContext {
+  let context = contexts.get(ca);
+  if (context === undefined) {
+    if (contexts.size >= MAX_CONTEXTS) contexts.clear();
+    context = tls.createSecureContext(ca === '' ? {} : { ca });
+    contexts.set(ca, context);
+  }
+  return context;
+}
+
+function tlsOptions(options: ConnectTls): tls.ConnectionOptions {
+  const { serverName } = options;
+  return {
+    // SNI carries names only (RFC 6066 §3).
+    servername: net.isIP(serverName) === 0 ? serverName : '',
+    secureContext: contextFor(options.ca ?? ''),
+    ALPNProtocols: [...options.protocols],
+    rejectUnauthorized: true,
+    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(serverName, certificate),
+  };
+}
