@@ -1,0 +1,100 @@
+/** The commands and their options. Each command's code is loaded only when it is run, so that the others start at once. */
+import { availableParallelism } from 'node:os';
+import { Command, Option } from 'commander';
+import { parseAddress, parseBackend, parseCount, parseDurationMs, parseHostPort } from './arguments.ts';
+import { UserError } from './user-error.ts';
+import type { RunOptions } from './commands/run.ts';
+import type { StatusOptions } from './commands/status.ts';
+import { version } from './version.ts';
+
+/** Runs the command that the arguments name. A mistake of the user ends with a message and status 1. */
+export async function runCommandLine(args: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`headgate: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function program(): Command {
+  const commands = new Command('headgate')
+    .description('Carries traffic as Kubernetes Gateway API resources say.')
+    .version(version)
+    .showHelpAfterError('(see --help)');
+  addRun(commands);
+  addStatus(commands);
+  commands
+    .command('version')
+    .description('print the versions of headgate and of its runtime')
+    .action(() => process.stdout.write(`headgate ${version} (Node ${process.versions.node})\n`));
+  return commands;
+}
+
+const adminOption = () =>
+  new Option('--admin <address:port>', 'where the admin API listens')
+    .default('127.0.0.1:19000' as unknown)
+    .argParser(parseHostPort);
+
+function addRun(commands: Command): void {
+  commands
+    .command('run')
+    .description('serve the Gateways in files and folders, and follow their changes')
+    .argument('<path...>', 'YAML or JSON files, folders, kustomizations')
+    .addOption(
+      new Option('--workers <count>', 'worker threads that carry traffic')
+        .default(availableParallelism(), 'one a core')
+        .argParser(parseCount),
+    )
+    .addOption(adminOption())
+    .addOption(
+      new Option('--address <ip>', 'address for Gateways that name none; may be repeated')
+        .default([], 'all addresses')
+        .argParser(parseAddress),
+    )
+    .addOption(
+      new Option('--backend <namespace/name:port=host:port>', 'send a Service port to this process; may be repeated')
+        .default([], 'none')
+        .argParser(parseBackend),
+    )
+    .addOption(
+      new Option('--log-format <format>', 'auto: text on a terminal, JSON lines elsewhere')
+        .choices(['auto', 'text', 'json'])
+        .default('auto'),
+    )
+    .addOption(
+      new Option('--access-log <format>', 'a line for each request, to standard output')
+        .choices(['off', 'text', 'json'])
+        .default('off'),
+    )
+    .addOption(
+      new Option('--grace <duration>', 'time for requests in flight to end on SIGTERM')
+        .default(60_000, '60s')
+        .argParser(parseDurationMs),
+    )
+    .action(async (paths: string[], options: Omit<RunOptions, 'paths'>) => {
+      const { run } = await import('./commands/run.ts');
+      await run({ ...options, admin: resolvedAdmin(options.admin), paths });
+    });
+}
+
+function addStatus(commands: Command): void {
+  commands
+    .command('status')
+    .description('show Gateways, listeners, routes and their conditions: of files, or of a running headgate')
+    .argument('[path...]', 'files and folders to judge; without any, a running headgate is asked')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print it').choices(['table', 'json', 'yaml']).default('table'),
+    )
+    .addOption(adminOption())
+    .action(async (paths: string[], options: Omit<StatusOptions, 'paths'>) => {
+      const { status } = await import('./commands/status.ts');
+      await status({ ...options, admin: resolvedAdmin(options.admin), paths });
+    });
+}
+
+/** Commander leaves a default as it is; the text reads better in the help than the parsed value. */
+function resolvedAdmin(admin: unknown): RunOptions['admin'] {
+  return typeof admin === 'string' ? parseHostPort(admin) : (admin as RunOptions['admin']);
+}

@@ -1,0 +1,120 @@
+/** Finds requests that the configuration answers, and spells them as curl commands that can be pasted into a shell. */
+import type { ControllerView } from '../controller/parts.ts';
+import type { HostnameConfig, ListenerConfig, MatchConfig } from '../contract/gateway-config.ts';
+
+const maxLines = 4;
+const redirectOddness = 1000;
+
+interface Candidate {
+  readonly command: string;
+  /** The less, the better an example. */
+  readonly oddness: number;
+}
+
+/** One command a listener at most; plain requests before ones that need a header. `defaultAddresses` as for the report. */
+export function curlLines(view: ControllerView, defaultAddresses: readonly string[]): string[] {
+  const { config, acknowledged } = view;
+  const broken = new Set((acknowledged?.problems ?? []).map(({ listener }) => listener));
+  const best = new Map<string, Candidate>();
+  for (const table of Object.values(config.hostnames)) {
+    const listener = config.listeners[table.listener];
+    if (!listener || broken.has(table.listener) || !isHttp(listener)) continue;
+    const candidate = bestOf(view, table, listener, defaultAddresses);
+    const known = best.get(table.listener);
+    if (candidate && (!known || candidate.oddness < known.oddness)) best.set(table.listener, candidate);
+  }
+  const candidates = [...best.values()].sort((a, b) => a.oddness - b.oddness);
+  const answered = candidates.filter(({ oddness }) => oddness < redirectOddness);
+  return (answered.length > 0 ? answered : candidates).slice(0, maxLines).map(({ command }) => command);
+}
+
+function isHttp({ protocol }: ListenerConfig): boolean {
+  return protocol === 'HTTP' || protocol === 'HTTPS';
+}
+
+function bestOf(
+  view: ControllerView,
+  table: HostnameConfig,
+  listener: ListenerConfig,
+  defaultAddresses: readonly string[],
+): Candidate | undefined {
+  const candidates = table.matches.slice(0, 100).flatMap((match) => {
+    const request = requestFor(match);
+    const answer = request && answerOf(view, match);
+    if (!answer) return [];
+    const command = commandFor({
+      table,
+      listener,
+      request,
+      address: reachable(listener.addresses[0] ?? defaultAddresses[0]),
+    });
+    return [{ command, oddness: oddnessOf(request, answer) }];
+  });
+  return candidates.sort((a, b) => a.oddness - b.oddness)[0];
+}
+
+function oddnessOf({ args, target }: Request, answer: 'backend' | 'redirect'): number {
+  return (answer === 'redirect' ? redirectOddness : 0) + args.length * 10 + (target === '/' ? 0 : 1);
+}
+
+/** Who would answer: a backend that is ready, or a redirect; null: nobody would, so it is no request to try. */
+function answerOf({ config, endpoints }: ControllerView, match: MatchConfig): 'backend' | 'redirect' | null {
+  const rule = config.rules[match.rule];
+  if (!rule) return null;
+  if (rule.filters.some((key) => config.filters[key]?.type === 'RequestRedirect')) return 'redirect';
+  const isReady = rule.backends.every(
+    ({ backend, weight }) =>
+      weight === 0 || (backend !== undefined && endpoints.get(backend)?.some((endpoint) => endpoint.ready)),
+  );
+  return isReady && rule.backends.some(({ weight }) => weight > 0) ? 'backend' : null;
+}
+
+interface Request {
+  readonly target: string;
+  readonly args: readonly string[];
+}
+
+/** A request that fits the match, or null where a regular expression would have to be solved. */
+function requestFor({ path, method, headers = [], query = [] }: MatchConfig): Request | null {
+  const isPlain = [path, ...headers, ...query].every(({ type }) => type !== 'RegularExpression');
+  if (!isPlain) return null;
+  const search = query.map(({ name, value }) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join('&');
+  return {
+    target: path.value + (search && `?${search}`),
+    args: [
+      ...(method === 'HEAD' ? ['-I'] : method && method !== 'GET' ? ['-X', method] : []),
+      ...headers.flatMap(({ name, value }) => ['-H', `${name}: ${value}`]),
+    ],
+  };
+}
+
+interface CommandParts {
+  readonly table: HostnameConfig;
+  readonly listener: ListenerConfig;
+  readonly request: Request;
+  readonly address: string;
+}
+
+function commandFor({ table, listener, request, address }: CommandParts): string {
+  const isTls = listener.protocol === 'HTTPS';
+  const name = table.hostname.replace(/^\*/, 'www');
+  const urlHost = name || (address.includes(':') ? `[${address}]` : address);
+  const url = `${isTls ? 'https' : 'http'}://${urlHost}:${listener.port}${request.target}`;
+  // curl itself takes localhost and everything below it to the loopback address.
+  const isKnown = name === '' || ((name === 'localhost' || name.endsWith('.localhost')) && address === '127.0.0.1');
+  const resolve = isKnown
+    ? []
+    : ['--resolve', `${name}:${listener.port}:${address.includes(':') ? `[${address}]` : address}`];
+  return ['curl', '-s', ...(isTls ? ['-k'] : []), ...resolve, ...request.args, url].map(quoted).join(' ');
+}
+
+/** Where a client on this machine reaches a listener on that address. */
+function reachable(address = '0.0.0.0'): string {
+  if (address === '0.0.0.0') return '127.0.0.1';
+  return address === '::' ? '::1' : address;
+}
+
+/** For a POSIX shell: manifests are not ours, so nothing in them may become part of a command. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,124 @@
+/** Tells what happens while Headgate runs: the report at first, then a line for each change. Text for people, JSON for programs. */
+import type { ControllerEvent, ControllerView, SourceProblem } from '../controller/parts.ts';
+import type { Changes } from '../controller/changes.ts';
+import type { Log } from '../lib/log.ts';
+import type { Style } from '../lib/style.ts';
+import { renderReport } from './render-report.ts';
+import { objectText, problemLines, reportOf, sourceProblemLine, type ProblemLine, type Report } from './report.ts';
+
+export interface NarratorOptions {
+  readonly log: Log;
+  readonly style: Style;
+  /** Writes text as it is; used in text form only. */
+  readonly write: (text: string) => void;
+  /** What Gateways without addresses listen on. */
+  readonly defaultAddresses: readonly string[];
+}
+
+/** JSON lines of routes and backends at the start; the rest is counted. */
+const maxJsonLines = 100;
+const maxNames = 5;
+
+/** Returns what listens to a controller's events. */
+export function createNarrator(options: NarratorOptions): (event: ControllerEvent) => void {
+  const { log } = options;
+  let known = new Set<string>();
+  let isStarted = false;
+  return (event) => {
+    switch (event.type) {
+      case 'refused':
+        log.error(
+          `Version ${event.version} could not be applied: ${event.message}. The last good version stays in use.`,
+          {
+            version: event.version,
+          },
+        );
+        break;
+      case 'problems':
+        // Before the first report there is nothing to compare with; it lists them all.
+        if (isStarted) tellProblems(log, event.fresh, event.solved);
+        break;
+      case 'live': {
+        if (event.isFirst) tellReport(options, event.view);
+        else tellChange(log, event.view, event.changes, event.tookMs);
+        const news = problemLines({ problems: [], statuses: event.view.statuses });
+        if (!event.isFirst) tellNews(log, news, known);
+        known = new Set(news.map(identity));
+        isStarted = true;
+      }
+    }
+  };
+}
+
+function tellReport({ log, style, write, defaultAddresses }: NarratorOptions, view: ControllerView): void {
+  const report = reportOf(view, defaultAddresses);
+  if (log.format === 'text') write(`\n${renderReport(report, style) || 'There is nothing to serve.\n'}\n`);
+  else tellReportAsJson(log, report);
+  const { listeners, routes, backends } = report;
+  log.info(
+    `Serving ${count(listeners.filter((line) => line.reason === 'serving').length, 'listener')}, ${count(routes.length, 'route')}, ${count(backends.length, 'backend')}; edits are followed`,
+    {
+      version: view.version,
+      listeners: listeners.length,
+      routes: routes.length,
+      backends: backends.length,
+      problems: report.problems.length,
+    },
+  );
+}
+
+function tellReportAsJson(log: Log, { listeners, routes, backends, problems, curl }: Report): void {
+  for (const line of listeners) log.info('listener', { ...line });
+  for (const line of routes.slice(0, maxJsonLines)) log.info('route', { ...line });
+  for (const line of backends.slice(0, maxJsonLines)) log.info('backend', { ...line });
+  for (const line of problems) tell(log, line);
+  for (const command of curl) log.info('try', { command });
+}
+
+function tellChange(log: Log, view: ControllerView, changes: Changes, tookMs: number): void {
+  const { added, changed, removed } = changes;
+  const parts = [named('added', added), named('changed', changed), named('removed', removed)].filter(Boolean);
+  const what = parts.length > 0 ? parts.join('; ') : 'listeners changed';
+  log.info(`${what}; live in ${tookMs.toFixed(1)} ms`, {
+    version: view.version,
+    ...changes,
+    liveInMs: Math.round(tookMs * 10) / 10,
+  });
+}
+
+function named(verb: string, keys: readonly string[]): string {
+  if (keys.length === 0) return '';
+  const rest = keys.length - maxNames;
+  return `${verb} ${keys.slice(0, maxNames).map(objectText).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+function tellProblems(log: Log, fresh: readonly SourceProblem[], solved: readonly SourceProblem[]): void {
+  for (const problem of fresh) {
+    const stays = problem.severity === 'error' && problem.object;
+    tell(log, sourceProblemLine(problem), stays ? `The last good version of ${problem.object} stays in use.` : '');
+  }
+  const places = new Set(fresh.map(({ file }) => file));
+  // Another mistake in the same file is no reason to say that one is gone.
+  const gone = solved.filter(({ file, severity }) => severity === 'error' && !places.has(file));
+  for (const file of new Set(gone.map((problem) => problem.file))) log.info(`${file} is in order again`, { file });
+}
+
+/** What conditions say now and did not say before. */
+function tellNews(log: Log, news: readonly ProblemLine[], known: ReadonlySet<string>): void {
+  for (const line of news) if (!known.has(identity(line))) tell(log, line);
+}
+
+function tell(log: Log, { severity, where, about, message }: ProblemLine, more = ''): void {
+  const place = [where, about].filter(Boolean).join(' ');
+  const text = [place ? `${place}: ${message}` : message, more].filter(Boolean).join('\n');
+  const level = severity === 'error' ? 'error' : severity === 'warning' ? 'warn' : 'info';
+  log[level](text, { where, about, severity });
+}
+
+function identity({ about, message }: ProblemLine): string {
+  return `${about}\n${message}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,134 @@
+/**
+ * The loop: the newest resources are compiled, the difference goes to the proxies, their answer goes into the statuses.
+ * By level, not by event: whatever arrives while it works is taken together next time. It knows no files, no sockets, no filters.
+ */
+import { diffConfig, isEqual } from '../contract/config-diff.ts';
+import { emptyConfig } from '../contract/gateway-config.ts';
+import type { ListenerProblem } from '../contract/messages.ts';
+import { resourceSet, type ResourceSet } from '../model/resources.ts';
+import { changesBetween, isNoChange } from './changes.ts';
+import { diffEndpoints } from './mapped-backends.ts';
+import type { Acknowledged, ControllerParts, ControllerView, SourceProblem } from './parts.ts';
+import { withTimes } from './statuses.ts';
+
+const nothing: ControllerView = {
+  resources: resourceSet(new Map()),
+  problems: [],
+  config: emptyConfig,
+  endpoints: new Map(),
+  statuses: new Map(),
+  notes: [],
+  version: 0,
+  acknowledged: null,
+};
+
+export class Controller {
+  readonly #parts: ControllerParts;
+  #view = nothing;
+  /** What the source said last and the loop has not looked at. */
+  #newest: ResourceSet | null = null;
+  /** The resources that the last `live` event told of; null before the first. */
+  #told: ResourceSet | null = null;
+  #changedAt = 0;
+
+  constructor(parts: ControllerParts) {
+    this.#parts = parts;
+  }
+
+  get view(): ControllerView {
+    return this.#view;
+  }
+
+  /** Whether everything up to the first configuration is served. It stays so: later versions never take traffic away. */
+  get isReady(): boolean {
+    return this.#told !== null;
+  }
+
+  start(signal: AbortSignal): unknown {
+    return this.#parts.source.start((resources, problems) => {
+      if (!signal.aborted) this.#take(resources, problems);
+    }, signal);
+  }
+
+  /** All proxies serve this version, but for the listeners named. Only what they say of the newest version counts. */
+  acknowledge(version: number, problems: readonly ListenerProblem[]): void {
+    if (version !== this.#view.version) return;
+    this.#settle({ version, problems });
+  }
+
+  /** A proxy could not take this version. */
+  refuse(version: number, message: string): void {
+    if (version === this.#view.version) this.#parts.onEvent({ type: 'refused', version, message });
+  }
+
+  #take(resources: ResourceSet, problems: readonly SourceProblem[]): void {
+    this.#tellProblems(problems);
+    this.#view = { ...this.#view, problems };
+    if (resources === this.#view.resources && this.#view.version > 0) return;
+    const isScheduled = this.#newest !== null;
+    if (!isScheduled) this.#changedAt = this.#parts.now();
+    this.#newest = resources;
+    // A burst of calls within one turn is one change.
+    if (!isScheduled) setImmediate(() => this.#work());
+  }
+
+  #tellProblems(problems: readonly SourceProblem[]): void {
+    const before = new Set(this.#view.problems.map(problemText));
+    const now = new Set(problems.map(problemText));
+    const fresh = problems.filter((problem) => !before.has(problemText(problem)));
+    const solved = this.#view.problems.filter((problem) => !now.has(problemText(problem)));
+    if (fresh.length + solved.length > 0) this.#parts.onEvent({ type: 'problems', fresh, solved });
+  }
+
+  #work(): void {
+    const resources = this.#newest!;
+    this.#newest = null;
+    const before = this.#view;
+    try {
+      const { config } = this.#parts.compile(resources, before.acknowledged);
+      const endpoints = this.#parts.joinEndpoints(resources, config.backends);
+      this.#view = { ...before, resources, config, endpoints };
+    } catch (error) {
+      // A bug of ours. What is served goes on, and the next change may well compile.
+      this.#parts.onEvent({ type: 'refused', version: before.version + 1, message: String(error) });
+      return;
+    }
+    this.#publish(before);
+  }
+
+  #publish(before: ControllerView): void {
+    const { config, endpoints } = this.#view;
+    const isFirst = before.version === 0;
+    const endpointsPatch = diffEndpoints(before.endpoints, endpoints);
+    const hasNewConfig = isFirst || diffConfig(before.config, config) !== null;
+    if (!hasNewConfig) {
+      if (endpointsPatch) this.#parts.publish(before.version, config, endpointsPatch);
+      // Nothing has to be acknowledged, unless an earlier version still is.
+      if (before.acknowledged?.version === before.version) this.#settle(before.acknowledged);
+      return;
+    }
+    const version = before.version + 1;
+    this.#view = { ...this.#view, version };
+    this.#parts.publish(version, config, endpointsPatch);
+  }
+
+  /** The proxies have what the documents say: now the statuses may say so too. */
+  #settle(acknowledged: NonNullable<Acknowledged>): void {
+    const { resources, statuses } = this.#view;
+    const compiled = this.#parts.compile(resources, acknowledged);
+    const stamped = withTimes(statuses, compiled.statuses, this.#parts.date().toISOString());
+    const wasAcknowledged = this.#view.acknowledged;
+    this.#view = { ...this.#view, acknowledged, statuses: stamped, notes: compiled.notes };
+    const changes = changesBetween(this.#told, resources, this.#parts.kinds);
+    const isFirst = this.#told === null;
+    this.#told = resources;
+    const saysMore = !isEqual(wasAcknowledged?.problems ?? [], acknowledged.problems);
+    if (!isFirst && isNoChange(changes) && !saysMore) return;
+    const tookMs = this.#parts.now() - this.#changedAt;
+    this.#parts.onEvent({ type: 'live', view: this.#view, changes, tookMs, isFirst });
+  }
+}
+
+function problemText({ severity, file, line, field, message }: SourceProblem): string {
+  return `${severity}\n${file}\n${line}\n${field}\n${message}`;
+}

@@ -1,0 +1,80 @@
+/** Backends mapped by hand (`--backend`): a Service port that is answered by a local process, whatever the documents say. */
+import type { Endpoint, EndpointsPatch } from '../contract/endpoints.ts';
+import { keyOf, type Key } from '../contract/keys.ts';
+import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
+
+export interface MappedBackend {
+  readonly namespace: string;
+  readonly name: string;
+  /** The Service's port. */
+  readonly port: number;
+  readonly target: { readonly host: string; readonly port: number };
+}
+
+interface ServiceLike extends Resource {
+  readonly spec: { readonly ports?: readonly { readonly name?: string; readonly port: number }[] };
+}
+
+/**
+ * Makes the mapped Services known where no document does. The function it returns remembers, so that an unchanged set of
+ * Services stays the same Map.
+ */
+export function mapServices(mapped: readonly MappedBackend[]): (resources: ResourceSet) => ResourceSet {
+  let from: ReadonlyMap<ResourceName, ServiceLike> | undefined;
+  let services: ReadonlyMap<ResourceName, ServiceLike> = new Map();
+  if (mapped.length === 0) return (resources) => resources;
+  return (resources) => {
+    const current = resources.of<ServiceLike>('Service');
+    if (current !== from) {
+      from = current;
+      services = withServices(current, mapped);
+    }
+    return {
+      of<R extends Resource>(kind: string) {
+        return kind === 'Service' ? (services as unknown as ReadonlyMap<ResourceName, R>) : resources.of<R>(kind);
+      },
+    };
+  };
+}
+
+function withServices(
+  services: ReadonlyMap<ResourceName, ServiceLike>,
+  mapped: readonly MappedBackend[],
+): ReadonlyMap<ResourceName, ServiceLike> {
+  const all = new Map(services);
+  for (const { namespace, name, port } of mapped) {
+    const id = `${namespace}/${name}`;
+    const service = all.get(id) ?? { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec: {} };
+    const ports = service.spec.ports ?? [];
+    if (ports.some((existing) => existing.port === port) && all.has(id)) continue;
+    all.set(id, { ...service, spec: { ...service.spec, ports: [...ports, { name: `port-${port}`, port }] } });
+  }
+  return all;
+}
+
+/** The endpoints of the mapped backends, by backend key: they stand in for whatever EndpointSlices say. */
+export function mappedEndpoints(mapped: readonly MappedBackend[]): ReadonlyMap<Key, readonly Endpoint[]> {
+  const endpoints = new Map<Key, Endpoint[]>();
+  for (const { namespace, name, port, target } of mapped) {
+    const key = keyOf('Service', namespace, name, port);
+    const endpoint = { address: target.host, port: target.port, ready: true, serving: true, terminating: false };
+    endpoints.set(key, [...(endpoints.get(key) ?? []), endpoint]);
+  }
+  return endpoints;
+}
+
+/** What turns `before` into `after`; null when there is nothing to send. Lists that are the same objects are not looked into. */
+export function diffEndpoints(
+  before: ReadonlyMap<Key, readonly Endpoint[]>,
+  after: ReadonlyMap<Key, readonly Endpoint[]>,
+): EndpointsPatch | null {
+  const patch: Record<Key, readonly Endpoint[] | null> = {};
+  for (const [key, endpoints] of after) {
+    const old = before.get(key);
+    if (old !== endpoints && (old === undefined || JSON.stringify(old) !== JSON.stringify(endpoints))) {
+      patch[key] = endpoints;
+    }
+  }
+  for (const key of before.keys()) if (!after.has(key)) patch[key] = null;
+  return Object.keys(patch).length === 0 ? null : patch;
+}

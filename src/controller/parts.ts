@@ -1,0 +1,81 @@
+/** What the controller's loop is made of, as it sees them: whoever wires a Headgate together hands these in. Types only. */
+import type { Endpoint, EndpointsPatch } from '../contract/endpoints.ts';
+import type { GatewayConfig, Table, BackendConfig } from '../contract/gateway-config.ts';
+import type { Key } from '../contract/keys.ts';
+import type { ListenerProblem } from '../contract/messages.ts';
+import type { ResourceSet } from '../model/resources.ts';
+import type { Changes } from './changes.ts';
+import type { Statuses } from './statuses.ts';
+
+/** What is wrong with a document. */
+export interface SourceProblem {
+  readonly severity: 'error' | 'warning' | 'notice';
+  readonly file: string;
+  /** From 1. */
+  readonly line?: number;
+  readonly column?: number;
+  /** `HTTPRoute shop/cart`. */
+  readonly object?: string;
+  /** `spec.rules[0].matches[1].path.value`. */
+  readonly field?: string;
+  readonly message: string;
+}
+
+export interface Source {
+  /** Calls back with everything there is, at first and after each change, until the signal aborts. */
+  start(onChange: (resources: ResourceSet, problems: readonly SourceProblem[]) => void, signal: AbortSignal): unknown;
+}
+
+/** What the proxies said to a version; null: nothing was acknowledged yet. */
+export type Acknowledged = { readonly version: number; readonly problems: readonly ListenerProblem[] } | null;
+
+export interface Compiled {
+  readonly config: GatewayConfig;
+  /** Without times. */
+  readonly statuses: Statuses;
+  /** Things worth saying that are in no status. */
+  readonly notes: readonly string[];
+}
+
+export interface ControllerParts {
+  readonly source: Source;
+  /** The kinds whose changes are reported. */
+  readonly kinds: readonly string[];
+  compile(resources: ResourceSet, acknowledged: Acknowledged): Compiled;
+  /** The endpoints of each backend; an unchanged list stays the same object. */
+  joinEndpoints(resources: ResourceSet, backends: Table<BackendConfig>): ReadonlyMap<Key, readonly Endpoint[]>;
+  /** Sends what changed to the proxies. The answer comes by `Controller.acknowledge` or `Controller.refuse`. */
+  publish(version: number, config: GatewayConfig, endpoints: EndpointsPatch | null): void;
+  onEvent(event: ControllerEvent): void;
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Wall clock. */
+  date(): Date;
+}
+
+/** Everything that is known at one moment. Never changed. */
+export interface ControllerView {
+  readonly resources: ResourceSet;
+  readonly problems: readonly SourceProblem[];
+  readonly config: GatewayConfig;
+  readonly endpoints: ReadonlyMap<Key, readonly Endpoint[]>;
+  /** With times; as of the newest version that was acknowledged. */
+  readonly statuses: Statuses;
+  readonly notes: readonly string[];
+  readonly version: number;
+  readonly acknowledged: Acknowledged;
+}
+
+export type ControllerEvent =
+  /** The proxies serve what the documents say. `tookMs` counts from the source's call. */
+  | {
+      readonly type: 'live';
+      readonly view: ControllerView;
+      readonly changes: Changes;
+      readonly tookMs: number;
+      readonly isFirst: boolean;
+    }
+  /** The documents have other problems than before. */
+  | { readonly type: 'problems'; readonly fresh: readonly SourceProblem[]; readonly solved: readonly SourceProblem[] }
+  /** The proxies did not take a version: the one before it stays. */
+  | { readonly type: 'refused'; readonly version: number; readonly message: string };
