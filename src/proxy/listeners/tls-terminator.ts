@@ -1,0 +1,78 @@
+/**
+ * Ends TLS on accepted sockets: one certificate table, Node's TLS on top. Replaced as a whole when certificates change;
+ * connections that it has set up do not need it any more. Knows no HTTP.
+ */
+import type net from 'node:net';
+import tls from 'node:tls';
+import type { CertificateConfig } from '../../contract/gateway-config.ts';
+import { certificateTable, type CertificateListener } from './certificate-table.ts';
+import { contextOptions } from './secure-contexts.ts';
+
+/** A context and what it was made of. */
+export interface NamedContext {
+  readonly certificate: CertificateConfig;
+  readonly context: tls.SecureContext;
+}
+
+export interface TlsTerminator {
+  /** Begins the handshake on a socket that was accepted with `pauseOnConnect`. */
+  accept(socket: net.Socket): void;
+}
+
+export interface TlsTerminatorOptions {
+  readonly listeners: readonly CertificateListener<NamedContext>[];
+  readonly ticketKeys: Buffer;
+  readonly handshakeTimeoutMs: number;
+  onSecure(socket: tls.TLSSocket): void;
+  /** The handshake failed; the socket is closed. `reason` is a CamelCase word for metrics. */
+  onFailed(reason: string): void;
+}
+
+/** Null where no listener has a usable certificate. */
+export function createTlsTerminator(options: TlsTerminatorOptions): TlsTerminator | null {
+  const table = certificateTable(options.listeners);
+  if (table.fallback === null) return null;
+  // A server that never listens: connections are handed to it, which is the documented way to add TLS to a socket.
+  const server = tls.createServer({
+    ...contextOptions(table.fallback.certificate, options.ticketKeys),
+    ALPNProtocols: ['h2', 'http/1.1'],
+    handshakeTimeout: options.handshakeTimeoutMs,
+    // With one certificate for every name there is nothing to select, and a handshake costs less without asking.
+    ...(isUniform(options.listeners, table.contexts.size) ? {} : { SNICallback: selectContext }),
+  });
+  function selectContext(serverName: string, done: (error: Error | null, context?: tls.SecureContext) => void): void {
+    const chosen = table.select(serverName);
+    if (chosen === null) done(new UnknownServerName(serverName));
+    else done(null, chosen.context);
+  }
+  server.on('secureConnection', (socket) => options.onSecure(socket));
+  server.on('tlsClientError', (error, socket) => {
+    socket.destroy();
+    options.onFailed(failureReason(error));
+  });
+  return { accept: (socket) => void server.emit('connection', socket) };
+}
+
+function isUniform(listeners: readonly CertificateListener<NamedContext>[], contexts: number): boolean {
+  return contexts === 1 && listeners.some((listener) => listener.hostname === '');
+}
+
+class UnknownServerName extends Error {
+  readonly code = 'UNKNOWN_SERVER_NAME';
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  UNKNOWN_SERVER_NAME: 'UnknownServerName',
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'TlsHandshakeTimeout',
+  ERR_SSL_HTTP_REQUEST: 'HttpToTlsPort',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'TlsVersion',
+  ERR_SSL_NO_SHARED_CIPHER: 'TlsNoSharedCipher',
+  ERR_SSL_NO_APPLICATION_PROTOCOL: 'TlsNoApplicationProtocol',
+  ECONNRESET: 'TlsClientGone',
+};
+
+/** A bounded set of words: what a client sends never becomes a label. */
+function failureReason(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return reasons[code] ?? 'TlsHandshake';
+}
