@@ -71,6 +71,15 @@ export interface BackendRuntime {
    * `affinity` is a hash for consistent balancing; `sticky` names the endpoint of a session (`address:port`).
    */
   pick(options: PickOptions): EndpointRuntime | null;
+  /** Absent: retries are not limited beyond the rule's attempts. */
+  readonly retryBudget?: RetryBudget;
+}
+
+/** Keeps retries of one backend from multiplying its load: each retry takes a place and gives it back. */
+export interface RetryBudget {
+  /** False: no place is free, do not retry. */
+  take(): boolean;
+  giveBack(): void;
 }
 
 export interface PickOptions {
@@ -85,7 +94,10 @@ export interface EndpointRuntime {
   readonly endpoint: Endpoint;
   /** Requests in flight, for least-request balancing. The caller calls `done` once for each `open`. */
   open(request: UpstreamRequest, sink: ResponseSink): Upstream;
-  done(isSuccess: boolean): void;
+  /** Ends what `open` began; `undefined` where the endpoint is not to be judged by it (the client went away). */
+  done(isSuccess: boolean | undefined): void;
+  /** Too many requests wait for a connection already (503). Absent: not known. */
+  readonly isOverflowing?: boolean;
 }
 
 /** A socket that accepts connections for one or more listeners: what `ConnectionInfo.port` is. */

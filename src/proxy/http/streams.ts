@@ -69,6 +69,8 @@ export interface ConnectionInfo {
   readonly serverName: string;
   /** Which Port accepted it: opaque to the codecs. */
   readonly port: unknown;
+  /** Scratch of forwarding (the fields that name the client), made at the first request; opaque to everybody else. */
+  identity?: unknown;
 }
 
 /** What a server codec calls. One object for all connections of a port. */
@@ -123,6 +125,8 @@ export interface ResponseSink {
 
 /** The request side of one upstream request; a client codec implements it. */
 export interface Upstream {
+  /** True: sent on a connection that had stood before, so that it cannot fail with `Connect` any more. Absent: not known. */
+  readonly isReused?: boolean;
   sendData(buffer: Buffer, start: number, end: number): boolean;
   sendEnd(trailers: FieldList | null): void;
   flush(): void;
@@ -134,6 +138,8 @@ export interface Upstream {
 
 /** The connections to one endpoint, in one protocol. */
 export interface Pool {
+  /** Requests that wait for a connection to stand. Absent: not known. */
+  readonly pending?: number;
   /** Sends the head (on an idle connection, or on a new one once it stands) and returns at once. With BODY_NONE the request is complete. */
   open(request: UpstreamRequest, sink: ResponseSink): Upstream;
   /** Idle connections close now, busy ones when they are done. */

@@ -1,0 +1,64 @@
+/** All backends of one proxy by key. They live as long as their key is in the configuration; snapshots come and go. */
+import type { EndpointsPatch, Endpoint } from '../../contract/endpoints.ts';
+import type { BackendConfig, Table } from '../../contract/gateway-config.ts';
+import type { Key } from '../../contract/keys.ts';
+import { PooledBackend, type UpstreamEnvironment } from './pooled-backend.ts';
+
+export class Backends {
+  readonly #environment: UpstreamEnvironment;
+  readonly #byKey = new Map<Key, PooledBackend>();
+  /** Endpoints may be known before the backend is, and stay known while it is away. */
+  readonly #endpoints = new Map<Key, readonly Endpoint[]>();
+  #table: Table<BackendConfig> = {};
+
+  constructor(environment: UpstreamEnvironment) {
+    this.#environment = environment;
+  }
+
+  get(key: Key): PooledBackend | null {
+    return this.#byKey.get(key) ?? null;
+  }
+
+  /** Adds and changes backends. Those that are no longer in the table stay until `retire`, for the snapshot still in use. */
+  applyConfig(table: Table<BackendConfig>): void {
+    const before = this.#table;
+    this.#table = table;
+    if (before === table) return;
+    for (const key in table) {
+      const config = table[key]!;
+      if (before[key] === config) continue;
+      const known = this.#byKey.get(key);
+      if (known !== undefined) known.updateConfig(config);
+      else this.#add(key, config);
+    }
+  }
+
+  applyEndpoints(patch: EndpointsPatch): void {
+    for (const key in patch) {
+      const endpoints = patch[key] ?? null;
+      if (endpoints === null) this.#endpoints.delete(key);
+      else this.#endpoints.set(key, endpoints);
+      this.#byKey.get(key)?.updateEndpoints(endpoints ?? []);
+    }
+  }
+
+  /** Closes what the newest table does not name. To be called once the snapshot that used it is replaced. */
+  retire(): void {
+    for (const [key, backend] of this.#byKey) {
+      if (Object.hasOwn(this.#table, key)) continue;
+      this.#byKey.delete(key);
+      backend.close();
+    }
+  }
+
+  /** Idle connections close now, busy ones when they are done. */
+  close(): void {
+    for (const backend of this.#byKey.values()) backend.close();
+  }
+
+  #add(key: Key, config: BackendConfig): void {
+    const backend = new PooledBackend(key, config, this.#environment);
+    backend.updateEndpoints(this.#endpoints.get(key) ?? []);
+    this.#byKey.set(key, backend);
+  }
+}
