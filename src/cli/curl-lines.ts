@@ -23,7 +23,7 @@ export function curlLines(view: ControllerView, defaultAddresses: readonly strin
     const known = best.get(table.listener);
     if (candidate && (!known || candidate.oddness < known.oddness)) best.set(table.listener, candidate);
   }
-  const candidates = [...best.values()].sort((a, b) => a.oddness - b.oddness);
+  const candidates = [...best.values()].toSorted((a, b) => a.oddness - b.oddness);
   const answered = candidates.filter(({ oddness }) => oddness < redirectOddness);
   return (answered.length > 0 ? answered : candidates).slice(0, maxLines).map(({ command }) => command);
 }
@@ -50,7 +50,7 @@ function bestOf(
     });
     return [{ command, oddness: oddnessOf(request, answer) }];
   });
-  return candidates.sort((a, b) => a.oddness - b.oddness)[0];
+  return candidates.toSorted((a, b) => a.oddness - b.oddness)[0];
 }
 
 function oddnessOf({ args, target }: Request, answer: 'backend' | 'redirect'): number {
@@ -64,7 +64,7 @@ function answerOf({ config, endpoints }: ControllerView, match: MatchConfig): 'b
   if (rule.filters.some((key) => config.filters[key]?.type === 'RequestRedirect')) return 'redirect';
   const isReady = rule.backends.every(
     ({ backend, weight }) =>
-      weight === 0 || (backend !== undefined && endpoints.get(backend)?.some((endpoint) => endpoint.ready)),
+      weight === 0 || (backend !== undefined && endpoints[backend]?.some((endpoint) => endpoint.ready)),
   );
   return isReady && rule.backends.some(({ weight }) => weight > 0) ? 'backend' : null;
 }

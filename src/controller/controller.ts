@@ -2,12 +2,11 @@
  * The loop: the newest resources are compiled, the difference goes to the proxies, their answer goes into the statuses.
  * By level, not by event: whatever arrives while it works is taken together next time. It knows no files, no sockets, no filters.
  */
-import { diffConfig, isEqual } from '../contract/config-diff.ts';
+import { isEqual } from '../contract/config-diff.ts';
 import { emptyConfig } from '../contract/gateway-config.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { resourceSet, type ResourceSet } from '../model/resources.ts';
 import { changesBetween, isNoChange } from './changes.ts';
-import { diffEndpoints } from './mapped-backends.ts';
 import type { Acknowledged, ControllerParts, ControllerView, SourceProblem } from './parts.ts';
 import { withTimes } from './statuses.ts';
 
@@ -15,7 +14,7 @@ const nothing: ControllerView = {
   resources: resourceSet(new Map()),
   problems: [],
   config: emptyConfig,
-  endpoints: new Map(),
+  endpoints: {},
   statuses: new Map(),
   notes: [],
   version: 0,
@@ -77,7 +76,7 @@ export class Controller {
     const now = new Set(problems.map(problemText));
     const fresh = problems.filter((problem) => !before.has(problemText(problem)));
     const solved = this.#view.problems.filter((problem) => !now.has(problemText(problem)));
-    if (fresh.length + solved.length > 0) this.#parts.onEvent({ type: 'problems', fresh, solved });
+    if (fresh.length + solved.length > 0) this.#parts.onEvent({ type: 'problems', view: this.#view, fresh, solved });
   }
 
   #work(): void {
@@ -93,23 +92,10 @@ export class Controller {
       this.#parts.onEvent({ type: 'refused', version: before.version + 1, message: String(error) });
       return;
     }
-    this.#publish(before);
-  }
-
-  #publish(before: ControllerView): void {
-    const { config, endpoints } = this.#view;
-    const isFirst = before.version === 0;
-    const endpointsPatch = diffEndpoints(before.endpoints, endpoints);
-    const hasNewConfig = isFirst || diffConfig(before.config, config) !== null;
-    if (!hasNewConfig) {
-      if (endpointsPatch) this.#parts.publish(before.version, config, endpointsPatch);
-      // Nothing has to be acknowledged, unless an earlier version still is.
-      if (before.acknowledged?.version === before.version) this.#settle(before.acknowledged);
-      return;
-    }
-    const version = before.version + 1;
+    const version = this.#parts.publish(this.#view.config, this.#view.endpoints);
     this.#view = { ...this.#view, version };
-    this.#parts.publish(version, config, endpointsPatch);
+    // Nothing new to acknowledge, unless an earlier version still is.
+    if (before.acknowledged?.version === version) this.#settle(before.acknowledged);
   }
 
   /** The proxies have what the documents say: now the statuses may say so too. */

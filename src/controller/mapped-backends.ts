@@ -1,5 +1,5 @@
 /** Backends mapped by hand (`--backend`): a Service port that is answered by a local process, whatever the documents say. */
-import type { Endpoint, EndpointsPatch } from '../contract/endpoints.ts';
+import type { Endpoint } from '../contract/endpoints.ts';
 import { keyOf, type Key } from '../contract/keys.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 
@@ -53,28 +53,12 @@ function withServices(
 }
 
 /** The endpoints of the mapped backends, by backend key: they stand in for whatever EndpointSlices say. */
-export function mappedEndpoints(mapped: readonly MappedBackend[]): ReadonlyMap<Key, readonly Endpoint[]> {
-  const endpoints = new Map<Key, Endpoint[]>();
+export function mappedEndpoints(mapped: readonly MappedBackend[]): Readonly<Record<Key, readonly Endpoint[]>> {
+  const endpoints: Record<Key, readonly Endpoint[]> = {};
   for (const { namespace, name, port, target } of mapped) {
     const key = keyOf('Service', namespace, name, port);
     const endpoint = { address: target.host, port: target.port, ready: true, serving: true, terminating: false };
-    endpoints.set(key, [...(endpoints.get(key) ?? []), endpoint]);
+    endpoints[key] = [...(endpoints[key] ?? []), endpoint];
   }
   return endpoints;
-}
-
-/** What turns `before` into `after`; null when there is nothing to send. Lists that are the same objects are not looked into. */
-export function diffEndpoints(
-  before: ReadonlyMap<Key, readonly Endpoint[]>,
-  after: ReadonlyMap<Key, readonly Endpoint[]>,
-): EndpointsPatch | null {
-  const patch: Record<Key, readonly Endpoint[] | null> = {};
-  for (const [key, endpoints] of after) {
-    const old = before.get(key);
-    if (old !== endpoints && (old === undefined || JSON.stringify(old) !== JSON.stringify(endpoints))) {
-      patch[key] = endpoints;
-    }
-  }
-  for (const key of before.keys()) if (!after.has(key)) patch[key] = null;
-  return Object.keys(patch).length === 0 ? null : patch;
 }

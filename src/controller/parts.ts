@@ -1,7 +1,6 @@
 /** What the controller's loop is made of, as it sees them: whoever wires a Headgate together hands these in. Types only. */
-import type { Endpoint, EndpointsPatch } from '../contract/endpoints.ts';
+import type { EndpointsTable } from '../channel/in-process.ts';
 import type { GatewayConfig, Table, BackendConfig } from '../contract/gateway-config.ts';
-import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import type { Changes } from './changes.ts';
@@ -43,9 +42,12 @@ export interface ControllerParts {
   readonly kinds: readonly string[];
   compile(resources: ResourceSet, acknowledged: Acknowledged): Compiled;
   /** The endpoints of each backend; an unchanged list stays the same object. */
-  joinEndpoints(resources: ResourceSet, backends: Table<BackendConfig>): ReadonlyMap<Key, readonly Endpoint[]>;
-  /** Sends what changed to the proxies. The answer comes by `Controller.acknowledge` or `Controller.refuse`. */
-  publish(version: number, config: GatewayConfig, endpoints: EndpointsPatch | null): void;
+  joinEndpoints(resources: ResourceSet, backends: Table<BackendConfig>): EndpointsTable;
+  /**
+   * Sends what changed to the proxies and returns the version, the same as before when the configuration did not change.
+   * The proxies' answer comes later, by `Controller.acknowledge` or `Controller.refuse`.
+   */
+  publish(config: GatewayConfig, endpoints: EndpointsTable): number;
   onEvent(event: ControllerEvent): void;
   /** Monotonic milliseconds. */
   now(): number;
@@ -58,7 +60,7 @@ export interface ControllerView {
   readonly resources: ResourceSet;
   readonly problems: readonly SourceProblem[];
   readonly config: GatewayConfig;
-  readonly endpoints: ReadonlyMap<Key, readonly Endpoint[]>;
+  readonly endpoints: EndpointsTable;
   /** With times; as of the newest version that was acknowledged. */
   readonly statuses: Statuses;
   readonly notes: readonly string[];
@@ -76,6 +78,11 @@ export type ControllerEvent =
       readonly isFirst: boolean;
     }
   /** The documents have other problems than before. */
-  | { readonly type: 'problems'; readonly fresh: readonly SourceProblem[]; readonly solved: readonly SourceProblem[] }
+  | {
+      readonly type: 'problems';
+      readonly view: ControllerView;
+      readonly fresh: readonly SourceProblem[];
+      readonly solved: readonly SourceProblem[];
+    }
   /** The proxies did not take a version: the one before it stays. */
   | { readonly type: 'refused'; readonly version: number; readonly message: string };

@@ -1,0 +1,67 @@
+/** `headgate status`: judges files without serving them, or asks a running Headgate. Status 1 when something is not accepted. */
+import { styleFor } from '../../lib/style.ts';
+import { outputTo } from '../../lib/output.ts';
+import { badNewsOf } from '../../controller/statuses.ts';
+import type { HostPort } from '../arguments.ts';
+import { renderStatus } from '../render-status.ts';
+import { hostPort } from '../report.ts';
+import { statusesOf, type StatusDocument } from '../status-document.ts';
+import { UserError } from '../user-error.ts';
+
+export interface StatusOptions {
+  /** Empty: ask the running one. */
+  readonly paths: readonly string[];
+  readonly output: 'table' | 'json' | 'yaml';
+  readonly admin: HostPort;
+}
+
+export async function status({ paths, output: format, admin }: StatusOptions): Promise<void> {
+  const document = paths.length > 0 ? await judge(paths) : await ask(admin);
+  const output = outputTo(process.stdout);
+  output.write(await rendered(document, format, () => renderStatus(document, styleFor(output, process.env))));
+  if (format !== 'table') tellProblems(document);
+  if (!isAccepted(document)) process.exitCode = 1;
+}
+
+/** Everything as written: no document is refused and no condition says that a part of it is not served. */
+function isAccepted(document: StatusDocument): boolean {
+  const isClean = document.problems.every(({ severity }) => severity !== 'error');
+  return isClean && badNewsOf(statusesOf(document)).every(({ severity }) => severity !== 'error');
+}
+
+async function judge(paths: readonly string[]): Promise<StatusDocument> {
+  const { judgeFiles } = await import('../judge-files.ts');
+  return judgeFiles(paths);
+}
+
+async function ask({ host, port }: HostPort): Promise<StatusDocument> {
+  const url = `http://${hostPort(host, port)}/status`;
+  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => null);
+  if (!response) {
+    throw new UserError(
+      `nothing answers at ${url}. Is headgate running? Name its --admin address, or files to judge: headgate status PATH…`,
+    );
+  }
+  if (!response.ok) throw new UserError(`${url} answered with ${response.status}; that is no headgate's admin API`);
+  return (await response.json()) as StatusDocument;
+}
+
+async function rendered(
+  document: StatusDocument,
+  format: StatusOptions['output'],
+  asTable: () => string,
+): Promise<string> {
+  const list = { apiVersion: 'v1', kind: 'List', items: document.items };
+  if (format === 'json') return `${JSON.stringify(list, null, 2)}\n`;
+  if (format === 'table') return asTable() || 'There are no Gateways and no routes.\n';
+  const { dump } = await import('js-yaml');
+  return dump(list, { lineWidth: 120 });
+}
+
+/** Beside the document, so that it can be piped on. */
+function tellProblems({ problems }: StatusDocument): void {
+  for (const { file, line, field, message } of problems) {
+    const where = [file, line].filter((part) => part !== undefined).join(':');
+    process.stderr.write(`${[where, field].filter(Boolean).join(' ')}: ${message}\n`);
+  }
+}

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { diffConfig } from '../contract/config-diff.ts';
+import { emptyConfig, type GatewayConfig } from '../contract/gateway-config.ts';
+import { resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
+import { Controller } from './controller.ts';
+import type { Acknowledged, ControllerEvent, ControllerParts, SourceProblem } from './parts.ts';
+
+/** A route is a route of the configuration; its `label` stands for its spec. */
+function routes(...names: string[]): ResourceSet {
+  const entries = names.map((text): [string, Resource] => {
+    const [name = '', label = ''] = text.split('=');
+    const metadata = { namespace: 'n', name, labels: { label } };
+    return [`n/${name}`, { apiVersion: 'v1', kind: 'HTTPRoute', metadata }];
+  });
+  return resourceSet(new Map([['HTTPRoute', new Map(entries)]]));
+}
+
+function compileFake(resources: ResourceSet, acknowledged: Acknowledged) {
+  const all = [...resources.of('HTTPRoute').values()];
+  const origin = ({ metadata }: Resource) => ({ kind: 'HTTPRoute', namespace: 'n', name: metadata.labels!.label! });
+  const config: GatewayConfig = {
+    ...emptyConfig,
+    routes: Object.fromEntries(all.map((route) => [route.metadata.name, { origin: origin(route) }])),
+  };
+  const status = acknowledged ? ('True' as const) : ('Unknown' as const);
+  const conditions = [{ type: 'Programmed', status, reason: 'x', message: '' }];
+  return { config, statuses: new Map([['Gateway/n/g', { conditions }]]), notes: [] };
+}
+
+function harness(overrides: Partial<ControllerParts> = {}) {
+  const events: ControllerEvent[] = [];
+  const published: { version: number; routes: string[] }[] = [];
+  let say: (resources: ResourceSet, problems: readonly SourceProblem[]) => void = () => {};
+  let config = emptyConfig;
+  let version = 0;
+  let compiled = 0;
+  const controller = new Controller({
+    source: { start: (onChange) => (say = onChange) },
+    kinds: ['HTTPRoute'],
+    compile: (resources, acknowledged) => {
+      compiled++;
+      return compileFake(resources, acknowledged);
+    },
+    joinEndpoints: () => ({}),
+    publish: (next) => {
+      if (version === 0 || diffConfig(config, next)) version++;
+      config = next;
+      published.push({ version, routes: Object.keys(next.routes) });
+      return version;
+    },
+    onEvent: (event) => events.push(event),
+    now: () => 0,
+    date: () => new Date(0),
+    ...overrides,
+  });
+  const abort = new AbortController();
+  controller.start(abort.signal);
+  return {
+    controller,
+    events,
+    published,
+    abort,
+    compiled: () => compiled,
+    say: (resources: ResourceSet, problems: readonly SourceProblem[] = []) => say(resources, problems),
+  };
+}
+
+const live = (events: readonly ControllerEvent[]) => events.filter((event) => event.type === 'live');
+
+test('is ready and programmed only once the first version is acknowledged', async () => {
+  const { controller, events, say } = harness();
+  say(routes('a'));
+  await turn();
+  assert.equal(controller.isReady, false);
+  assert.equal(live(events).length, 0);
+  controller.acknowledge(1, []);
+  assert.equal(controller.isReady, true);
+  const [event] = live(events);
+  assert.equal(event?.isFirst, true);
+  assert.equal(event?.view.statuses.get('Gateway/n/g')?.conditions?.[0]?.status, 'True');
+  assert.deepEqual(event?.changes.added, ['HTTPRoute/n/a']);
+});
+
+test('a burst is compiled once, with the newest resources', async () => {
+  const { published, compiled, say } = harness();
+  say(routes('a'));
+  say(routes('a', 'b'));
+  say(routes('a', 'b', 'c'));
+  await turn();
+  assert.equal(compiled(), 1);
+  assert.deepEqual(published, [{ version: 1, routes: ['a', 'b', 'c'] }]);
+});
+
+test('only the acknowledgement of the newest version counts', async () => {
+  const { controller, events, say } = harness();
+  say(routes('a'));
+  await turn();
+  say(routes('b'));
+  await turn();
+  controller.acknowledge(1, []);
+  assert.equal(live(events).length, 0);
+  controller.acknowledge(2, []);
+  assert.deepEqual(live(events)[0]?.changes.added, ['HTTPRoute/n/b']);
+});
+
+test('a change is told once it is live, with what was added, changed and removed', async () => {
+  const { controller, events, say } = harness();
+  say(routes('a=1', 'b=1'));
+  await turn();
+  controller.acknowledge(1, []);
+  const before = controller.view.resources.of('HTTPRoute').get('n/a')!;
+  const after = routes('b=2', 'c=1').of('HTTPRoute');
+  say(resourceSet(new Map([['HTTPRoute', new Map([['n/a', before], ...after].slice(0, 3))]])));
+  await turn();
+  controller.acknowledge(2, []);
+  assert.deepEqual(live(events)[1]?.changes, {
+    added: ['HTTPRoute/n/c'],
+    changed: ['HTTPRoute/n/b'],
+    removed: [],
+  });
+});
+
+test('an edit that changes nothing for the proxies is live at once', async () => {
+  const { controller, events, published, say } = harness();
+  say(routes('a=1'));
+  await turn();
+  controller.acknowledge(1, []);
+  say(routes('a=1'));
+  await turn();
+  assert.deepEqual(published.at(-1)?.version, 1);
+  assert.deepEqual(live(events)[1]?.changes.changed, ['HTTPRoute/n/a']);
+});
+
+test('what keeps a listener from being served is told, and told again when it is over', async () => {
+  const { controller, events, say } = harness();
+  say(routes('a'));
+  await turn();
+  const problem = { listener: 'Gateway/n/g/http', reason: 'AddressInUse', message: 'port 80 is taken' };
+  controller.acknowledge(1, []);
+  controller.acknowledge(1, [problem]);
+  assert.deepEqual(live(events)[1]?.view.acknowledged?.problems, [problem]);
+  controller.acknowledge(1, []);
+  assert.equal(live(events).length, 3);
+  controller.acknowledge(1, []);
+  assert.equal(live(events).length, 3, 'nothing new is not told');
+});
+
+test('problems of documents are told when they come and when they go', async () => {
+  const { events, say } = harness();
+  const problem: SourceProblem = { severity: 'error', file: 'a.yaml', line: 3, message: 'bad' };
+  say(routes('a'), [problem]);
+  say(routes('a'), [problem]);
+  say(routes('a'), []);
+  await turn();
+  const told = events.filter((event) => event.type === 'problems');
+  assert.deepEqual(
+    told.map(({ fresh, solved }) => [fresh.length, solved.length]),
+    [
+      [1, 0],
+      [0, 1],
+    ],
+  );
+});
+
+test('a compiler that throws leaves what is served, and the next change is taken', async () => {
+  let isBroken = false;
+  const { controller, events, published, say } = harness({
+    compile: (resources, acknowledged) => {
+      if (isBroken) throw new Error('bug');
+      return compileFake(resources, acknowledged);
+    },
+  });
+  say(routes('a'));
+  await turn();
+  controller.acknowledge(1, []);
+  isBroken = true;
+  say(routes('b'));
+  await turn();
+  assert.equal(events.at(-1)?.type, 'refused');
+  isBroken = false;
+  say(routes('c'));
+  await turn();
+  assert.deepEqual(published.at(-1), { version: 2, routes: ['c'] });
+});
+
+test('nothing is taken after the signal', async () => {
+  const { published, abort, say } = harness();
+  abort.abort();
+  say(routes('a'));
+  await turn();
+  assert.deepEqual(published, []);
+});
