@@ -25,6 +25,7 @@ const FIRST_RESPAWN_MS = 50;
 const MAX_RESPAWN_MS = 10_000;
 /** A worker that lived this long did not crash of its start. */
 const STABLE_MS = 30_000;
+const STUCK_MS = 2000;
 
 interface Slot {
   readonly number: number;
@@ -35,6 +36,7 @@ interface Slot {
   startedAtMs: number;
   respawnMs: number;
   respawnTimer: NodeJS.Timeout | undefined;
+  gone: Promise<void> | null;
   onGone: (() => void) | null;
 }
 
@@ -61,7 +63,10 @@ export class Workers implements Infrastructure {
   async drain(graceMs: number): Promise<void> {
     if (this.#state !== 'running') return;
     this.#state = 'draining';
+    // A worker that does not even manage to cut its connections in time is ended from here.
+    const late = setTimeout(() => void this.close(), graceMs + STUCK_MS);
     await this.#whenGone((slot) => send(slot, { type: 'drain', graceMs }));
+    clearTimeout(late);
     await this.close();
   }
 
@@ -77,9 +82,9 @@ export class Workers implements Infrastructure {
         clearTimeout(slot.respawnTimer);
         slot.unsubscribe();
         if (slot.worker === null) return undefined;
-        const gone = new Promise<void>((resolve) => (slot.onGone = resolve));
+        slot.gone ??= new Promise<void>((resolve) => (slot.onGone = resolve));
         end(slot);
-        return gone;
+        return slot.gone;
       }),
     );
   }
@@ -161,13 +166,18 @@ function newSlot(number: number): Slot {
     startedAtMs: 0,
     respawnMs: FIRST_RESPAWN_MS / 2,
     respawnTimer: undefined,
+    gone: null,
     onGone: null,
   };
 }
 
+/** The same message goes to every worker. */
+let newest: { readonly message: ToProxy; readonly text: string } | null = null;
+
 /** Text is copied between threads faster than objects are. */
 function send(slot: Slot, message: ToProxy): void {
-  slot.worker?.postMessage(JSON.stringify(message));
+  if (newest?.message !== message) newest = { message, text: JSON.stringify(message) };
+  slot.worker?.postMessage(newest.text);
 }
 
 function distinct(problems: readonly ListenerProblem[]): ListenerProblem[] {

@@ -48,6 +48,8 @@ export class Connection implements ConnectionInfo, DeadlineOwner, Receiver {
   readonly port: PortRuntime;
   readonly isTls: boolean;
   readonly serverName: string;
+  /** Kept here for client identity, which is the same for all requests of a connection. */
+  identity: unknown = undefined;
   readonly #host: ConnectionHost;
   readonly #socket: net.Socket;
   readonly #deadline = new Deadline(this);
