@@ -38,6 +38,11 @@ export interface FilterDefinition<Spec = never, Config = never> {
   readonly supportedFeatures: readonly string[];
   /** For `explain` and the docs: what it does, in a sentence. */
   readonly summary: string;
+  /**
+   * What happens where `resolveBackend` gave it a problem: `Fail` (the default) answers the rule's requests with 500,
+   * `Skip` leaves the filter out, as the API asks of RequestMirror.
+   */
+  readonly whenUnresolved?: 'Fail' | 'Skip';
   compile(spec: Spec, context: FilterCompileContext): FilterCompileResult<Config>;
   create(config: Config, context: FilterContext): Filter;
 }

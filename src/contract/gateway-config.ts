@@ -132,6 +132,8 @@ export interface SessionPersistenceConfig {
   readonly sessionName: string;
   /** Cookie only: `Session` cookies end with the browser, `Permanent` ones carry `absoluteTimeoutMs` as Max-Age. */
   readonly cookieLifetime: 'Session' | 'Permanent';
+  /** Cookie only: its Path; absent: `/`. */
+  readonly cookiePath?: string;
   /** 0: none. */
   readonly absoluteTimeoutMs: number;
   readonly idleTimeoutMs: number;

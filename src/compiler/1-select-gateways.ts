@@ -1,0 +1,59 @@
+/** Step 1: which GatewayClasses and Gateways are ours. Looks at names only, never into a listener. */
+import { keyOf, type Key } from '../contract/keys.ts';
+import type { Condition } from '../model/conditions.ts';
+import type { ResourceSet } from '../model/resources.ts';
+import type { CompilerOptions, SelectedGateway } from './resolved.ts';
+import type { Gateway, GatewayClass } from './resource-types.ts';
+import { compareAge } from './precedence.ts';
+
+export const defaultControllerName = 'headgate.dev/gateway-controller';
+
+export interface Selection {
+  /** The oldest first, so that they are served first where they want the same. */
+  readonly gateways: readonly SelectedGateway[];
+  readonly classes: readonly GatewayClass[];
+  readonly notes: readonly Note[];
+}
+
+/** Something worth telling the user that no status has a place for. */
+export interface Note {
+  readonly object: Key;
+  readonly message: string;
+}
+
+export function selectGateways(resources: ResourceSet, options: CompilerOptions): Selection {
+  const all = resources.of<GatewayClass>('GatewayClass');
+  const controllerName = options.controllerName ?? defaultControllerName;
+  const classes = [...all.values()].filter((gatewayClass) => gatewayClass.spec.controllerName === controllerName);
+  const ours = new Set(classes.map((gatewayClass) => gatewayClass.metadata.name));
+  const gateways: SelectedGateway[] = [];
+  const notes: Note[] = [];
+  for (const gateway of resources.of<Gateway>('Gateway').values()) {
+    const key = keyOf('Gateway', gateway.metadata.namespace, gateway.metadata.name);
+    const className = gateway.spec.gatewayClassName;
+    if (ours.has(className)) gateways.push({ gateway, key });
+    else if (all.has(className)) {
+      const controller = all.get(className)?.spec.controllerName;
+      notes.push({ object: key, message: `not ours: GatewayClass ${className} belongs to controller ${controller}` });
+    } else if (options.gatewaysWithoutClass === 'Ours') {
+      gateways.push({ gateway, key });
+      notes.push({ object: key, message: `GatewayClass ${className} is not among the resources; served all the same` });
+    } else {
+      notes.push({ object: key, message: `not served: GatewayClass ${className} does not exist` });
+    }
+  }
+  gateways.sort((a, b) => compareAge(a.gateway, b.gateway));
+  return { gateways, classes, notes };
+}
+
+/** The conditions of a GatewayClass of ours. */
+export function classConditions(gatewayClass: GatewayClass): readonly Condition[] {
+  const observedGeneration = gatewayClass.metadata.generation ?? 0;
+  const ref = gatewayClass.spec.parametersRef;
+  if (ref !== undefined) {
+    const message = `spec.parametersRef names ${ref.kind} ${ref.name}, but Headgate has no parameters: remove the field`;
+    return [{ type: 'Accepted', status: 'False', reason: 'InvalidParameters', message, observedGeneration }];
+  }
+  const message = 'Headgate serves the Gateways of this class';
+  return [{ type: 'Accepted', status: 'True', reason: 'Accepted', message, observedGeneration }];
+}

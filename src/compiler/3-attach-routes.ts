@@ -1,0 +1,128 @@
+/** Step 3: which listeners each route attaches to, and under which hostnames. What a rule does is not looked at. */
+import { keyOf } from '../contract/keys.ts';
+import type { Problem } from '../contract/problem.ts';
+import type { ResourceSet } from '../model/resources.ts';
+import type { Note } from './1-select-gateways.ts';
+import { labelsOf, refuseNewcomer } from './allowed-routes.ts';
+import { intersectHostnames, normaliseHostname } from './hostnames.ts';
+import { createMemory, remember, type Memory } from './memory.ts';
+import type { AttachedRoute, Attachment, ResolvedGateway, ResolvedListener, ResolvedParent } from './resolved.ts';
+import { gatewayGroup, type Gateway, type HTTPRoute, type ParentReference } from './resource-types.ts';
+
+export type AttachMemory = Memory<AttachedRoute>;
+
+export const createAttachMemory = (): AttachMemory => createMemory<AttachedRoute>();
+
+export interface Attached {
+  readonly routes: readonly AttachedRoute[];
+  readonly notes: readonly Note[];
+}
+
+export function attachRoutes(
+  resources: ResourceSet,
+  gateways: readonly ResolvedGateway[],
+  memory: AttachMemory,
+): Attached {
+  const byName = new Map(
+    gateways.map((resolved) => [`${resolved.gateway.metadata.namespace}/${resolved.gateway.metadata.name}`, resolved]),
+  );
+  const namespaces = resources.of('Namespace');
+  const known = resources.of<Gateway>('Gateway');
+  const notes: Note[] = [];
+  const routes: AttachedRoute[] = [];
+  for (const route of resources.of<HTTPRoute>('HTTPRoute').values()) {
+    const inputs: unknown[] = [namespaces.get(route.metadata.namespace)];
+    for (const name of gatewayNames(route)) {
+      inputs.push(byName.get(name));
+      if (!known.has(name)) notes.push(missingParent(route, name));
+    }
+    routes.push(remember(memory, { owner: route, inputs }, () => attachRoute(route, byName, resources)));
+  }
+  return { routes, notes };
+}
+
+const namesByRoute = new WeakMap<HTTPRoute, readonly string[]>();
+
+/** `namespace/name` of each Gateway that the route names as parent. */
+function gatewayNames(route: HTTPRoute): readonly string[] {
+  const known = namesByRoute.get(route);
+  if (known) return known;
+  const names = (route.spec.parentRefs ?? []).filter(isGateway).map((ref) => gatewayName(ref, route));
+  namesByRoute.set(route, names);
+  return names;
+}
+
+function isGateway(ref: ParentReference): boolean {
+  return (ref.kind ?? 'Gateway') === 'Gateway' && (ref.group ?? gatewayGroup) === gatewayGroup;
+}
+
+function gatewayName(ref: ParentReference, route: HTTPRoute): string {
+  return `${ref.namespace ?? route.metadata.namespace}/${ref.name}`;
+}
+
+function missingParent(route: HTTPRoute, name: string): Note {
+  const { kind, metadata } = route;
+  return { object: keyOf(kind, metadata.namespace, metadata.name), message: `parent Gateway ${name} does not exist` };
+}
+
+function attachRoute(
+  route: HTTPRoute,
+  gateways: ReadonlyMap<string, ResolvedGateway>,
+  resources: ResourceSet,
+): AttachedRoute {
+  const { namespace, name } = route.metadata;
+  const labels = labelsOf(resources, namespace);
+  const parents: ResolvedParent[] = [];
+  for (const ref of route.spec.parentRefs ?? []) {
+    const gateway = isGateway(ref) ? gateways.get(gatewayName(ref, route)) : undefined;
+    if (gateway) parents.push(attachToParent(route, ref, { gateway, labels }));
+  }
+  return { route, key: keyOf(route.kind, namespace, name), parents };
+}
+
+function attachToParent(
+  route: HTTPRoute,
+  ref: ParentReference,
+  { gateway, labels }: { gateway: ResolvedGateway; labels: Readonly<Record<string, string>> },
+): ResolvedParent {
+  const refused = (problem: Problem): ResolvedParent => ({ ref, gateway, problem, listeners: [], attachments: [] });
+  const named = gateway.listeners.filter(
+    ({ spec }) => (!ref.sectionName || spec.name === ref.sectionName) && (!ref.port || spec.port === ref.port),
+  );
+  if (named.length === 0) return refused(noMatchingParent(ref, gateway));
+  const home = gateway.gateway.metadata.namespace;
+  const newcomer = { kind: route.kind, namespace: route.metadata.namespace, labels };
+  const refusals = named.map((listener) => refuseNewcomer(listener, home, newcomer));
+  const open = named.filter((_, i) => refusals[i] === null);
+  if (open.length === 0) return refused({ reason: 'NotAllowedByListeners', message: refusals.join('; ') });
+  const attachments = open.flatMap((listener) => attachToListener(route, listener));
+  if (attachments.length === 0) return refused(noMatchingHostname(route, open));
+  const listeners = open.filter((listener) => attachments.some((attachment) => attachment.listener === listener));
+  return { ref, gateway, problem: null, listeners, attachments };
+}
+
+/** One attachment for each of the route's hostnames that the listener accepts. */
+function attachToListener(route: HTTPRoute, listener: ResolvedListener): readonly Attachment[] {
+  const hostnames = route.spec.hostnames ?? [];
+  const attachments = new Map<string, Attachment>();
+  for (const own of hostnames.length === 0 ? [''] : hostnames.map(normaliseHostname)) {
+    const hostname = intersectHostnames(listener.hostname, own);
+    if (hostname === null) continue;
+    const table = `${listener.key}/${hostname || '*'}/${own || '*'}`;
+    attachments.set(table, { listener, table, hostname, own });
+  }
+  return [...attachments.values()];
+}
+
+function noMatchingParent(ref: ParentReference, { gateway, listeners }: ResolvedGateway): Problem {
+  const wanted = [ref.sectionName && `named ${ref.sectionName}`, ref.port && `on port ${ref.port}`];
+  const names = listeners.map(({ spec }) => `${spec.name} (port ${spec.port})`).join(', ');
+  const message = `Gateway ${gateway.metadata.namespace}/${gateway.metadata.name} has no listener ${wanted.filter(Boolean).join(' ')}: it has ${names}`;
+  return { reason: 'NoMatchingParent', message };
+}
+
+function noMatchingHostname(route: HTTPRoute, open: readonly ResolvedListener[]): Problem {
+  const names = open.map((listener) => `${listener.spec.name} (${listener.hostname})`).join(', ');
+  const message = `none of the hostnames ${(route.spec.hostnames ?? []).join(', ')} is served by ${names}`;
+  return { reason: 'NoMatchingListenerHostname', message };
+}

@@ -1,0 +1,114 @@
+/** Step 6: routes to table entries, whatever they attach to. Remembers which Services a route looked at: only their change touches it. */
+import type { AnyFilterDefinition } from '../contract/filter.ts';
+import type { BackendConfig } from '../contract/gateway-config.ts';
+import type { Key } from '../contract/keys.ts';
+import type { Problem } from '../contract/problem.ts';
+import { resolveBackend, type BackendSurroundings } from './4-resolve-backends.ts';
+import type { RankedMatch } from './precedence.ts';
+import type { GrantIndex } from './reference-grants.ts';
+import type { TranslatedRoute } from './resolved.ts';
+import type { HTTPRoute, Service } from './resource-types.ts';
+import { translateRule, type RuleSurroundings, type TranslatedRule } from './translate-rule.ts';
+
+export interface TranslateSurroundings {
+  readonly definitions: readonly AnyFilterDefinition[];
+  readonly grants: GrantIndex;
+  readonly services: ReadonlyMap<string, Service>;
+}
+
+interface Remembered {
+  /** Every Service that was looked up, and what was found. */
+  readonly lookups: ReadonlyMap<string, Service | undefined>;
+  readonly value: TranslatedRoute;
+  /** Whether a reference left the namespace, so that ReferenceGrants have a say. */
+  readonly usesGrants: boolean;
+  /** The surroundings in which it was last found to hold. */
+  around: TranslateSurroundings;
+}
+
+export type TranslateMemory = WeakMap<HTTPRoute, Remembered>;
+
+export const createTranslateMemory = (): TranslateMemory => new WeakMap();
+
+export function translateRoute(
+  route: HTTPRoute,
+  key: Key,
+  { around, memory }: { around: TranslateSurroundings; memory: TranslateMemory },
+): TranslatedRoute {
+  const known = memory.get(route);
+  if (known && isStillTrue(known, around)) return known.value;
+  const lookups = new Map<string, Service | undefined>();
+  let usesGrants = false;
+  const lookup: BackendSurroundings = {
+    grants: around.grants,
+    service(name) {
+      const service = around.services.get(name);
+      lookups.set(name, service);
+      return service;
+    },
+  };
+  const surroundings: RuleSurroundings = {
+    definitions: around.definitions,
+    resolveBackend(ref) {
+      usesGrants ||= ref.namespace !== undefined && ref.namespace !== route.metadata.namespace;
+      return resolveBackend(ref, { kind: route.kind, namespace: route.metadata.namespace }, lookup);
+    },
+  };
+  const rules = (route.spec.rules ?? [{}]).map((rule, index) =>
+    translateRule(rule, { route, routeKey: key, index }, surroundings),
+  );
+  const value = joinRules(route, key, rules);
+  memory.set(route, { lookups, value, usesGrants, around });
+  return value;
+}
+
+function isStillTrue(known: Remembered, around: TranslateSurroundings): boolean {
+  if (known.around === around) return true;
+  if (known.usesGrants && known.around.grants !== around.grants) return false;
+  if (known.around.services !== around.services) {
+    for (const [name, service] of known.lookups) if (around.services.get(name) !== service) return false;
+  }
+  known.around = around;
+  return true;
+}
+
+function joinRules(route: HTTPRoute, key: Key, rules: readonly TranslatedRule[]): TranslatedRoute {
+  const { namespace, name, generation } = route.metadata;
+  const backends = new Map<Key, BackendConfig>(rules.flatMap((rule) => rule.backends));
+  return {
+    key,
+    config: { origin: { kind: route.kind, namespace, name, generation } },
+    rules: rules.filter((rule) => rule.matches.length > 0).map((rule) => [rule.key, rule.config] as const),
+    filters: rules.flatMap((rule) => rule.filters),
+    backends: [...backends],
+    matches: rankMatches(route, rules),
+    ...judgeRules(rules),
+    resolvedRefs: joinProblems(rules.flatMap((rule) => rule.unresolved)),
+  };
+}
+
+function rankMatches(route: HTTPRoute, rules: readonly TranslatedRule[]): readonly RankedMatch[] {
+  return rules.flatMap((rule, ruleIndex) =>
+    rule.matches.map((match, matchIndex) => ({ match, route, ruleIndex, matchIndex })),
+  );
+}
+
+/** All rules wrong: the route is not accepted. Some: it is, without them. */
+function judgeRules(rules: readonly TranslatedRule[]): Pick<TranslatedRoute, 'accepted' | 'partiallyInvalid'> {
+  const bad = rules.flatMap(({ problem, config }) => (problem ? [{ problem, name: config.origin.section }] : []));
+  const first = bad[0];
+  if (!first) return { accepted: null, partiallyInvalid: null };
+  const text = bad.map(({ problem, name }) => `${name}: ${problem.message}`).join('; ');
+  const { reason } = first.problem;
+  if (bad.length === rules.length) return { accepted: { reason, message: text }, partiallyInvalid: null };
+  // The prefix is prescribed by the API for this condition.
+  return { accepted: null, partiallyInvalid: { reason, message: `Dropped Rule ${text}` } };
+}
+
+/** The first problem's reason, and every different message. */
+function joinProblems(problems: readonly Problem[]): Problem | null {
+  const first = problems[0];
+  if (!first) return null;
+  const message = [...new Set(problems.map((problem) => problem.message))].join('\n');
+  return { reason: first.reason, message };
+}

@@ -1,0 +1,64 @@
+/** Where Gateways listen, and which of two that want the same address and port gets it. */
+import type { Problem } from '../contract/problem.ts';
+import { rulesOf } from './listener-protocols.ts';
+import type { SelectedGateway } from './resolved.ts';
+import type { Gateway } from './resource-types.ts';
+
+/** What the proxy listens on where nobody says otherwise. */
+const anyAddress: readonly string[] = ['0.0.0.0', '::'];
+
+/** The first address of a type that Headgate cannot give, as a problem. Absent type means IPAddress. */
+export function unsupportedAddress(gateway: Gateway): Problem | null {
+  const stranger = gateway.spec.addresses?.find((address) => (address.type ?? 'IPAddress') !== 'IPAddress');
+  if (!stranger) return null;
+  const message = `spec.addresses holds ${stranger.value ?? 'an entry'} of type ${stranger.type}: only IPAddress is supported`;
+  return { reason: 'UnsupportedAddress', message };
+}
+
+/** The IP addresses that the Gateway asks for; empty: those the proxy was started with. An entry without value asks for those too. */
+export function addressesOf(gateway: Gateway): readonly string[] {
+  const values = (gateway.spec.addresses ?? []).map((address) => address.value);
+  return values.every((value) => value !== undefined && value !== '') ? (values as readonly string[]) : [];
+}
+
+/** Ports that a Gateway cannot have because an older one has them, with that one's name. */
+export type TakenPorts = ReadonlyMap<number, string>;
+
+/** For each Gateway that comes too late, the ports it does not get. `gateways` must be sorted, the oldest first. */
+export function findTakenPorts(gateways: readonly SelectedGateway[]): ReadonlyMap<SelectedGateway, TakenPorts> {
+  const owners = new Map<string, SelectedGateway>();
+  const result = new Map<SelectedGateway, TakenPorts>();
+  for (const selected of gateways) {
+    if (unsupportedAddress(selected.gateway)) continue;
+    const taken = new Map<number, string>();
+    const wanted = wantedSockets(selected.gateway);
+    for (const { port, socket } of wanted) {
+      const owner = owners.get(socket);
+      if (owner) taken.set(port, `${owner.gateway.metadata.namespace}/${owner.gateway.metadata.name}`);
+    }
+    for (const { port, socket } of wanted) if (!taken.has(port)) owners.set(socket, selected);
+    if (taken.size > 0) result.set(selected, taken);
+  }
+  return result;
+}
+
+function wantedSockets(gateway: Gateway): readonly { port: number; socket: string }[] {
+  const listed = addressesOf(gateway);
+  const addresses = listed.length === 0 ? anyAddress : listed;
+  return gateway.spec.listeners.flatMap((listener) => {
+    const transport = rulesOf(listener)?.transport;
+    if (!transport) return [];
+    return addresses.map((address) => ({ port: listener.port, socket: `${transport} ${address} ${listener.port}` }));
+  });
+}
+
+/** The way out for a Gateway whose ports are taken. */
+export function takenProblem(gateway: Gateway, taken: TakenPorts): Problem {
+  const listed = addressesOf(gateway);
+  const where = listed.length === 0 ? 'the default address' : listed.join(', ');
+  const owners = [...taken].map(([port, owner]) => `port ${port} (Gateway ${owner})`).join(', ');
+  const message =
+    `already in use on ${where}: ${owners}. The older Gateway keeps it: ` +
+    'use another port, give this Gateway an address of its own in spec.addresses, or add its listeners to the other Gateway';
+  return { reason: 'AddressNotUsable', message };
+}

@@ -1,0 +1,47 @@
+/** The order of matches that share a hostname table, to the last tie-break. The proxy takes the first that fits. */
+import type { MatchConfig } from '../contract/gateway-config.ts';
+import type { Resource } from '../model/resources.ts';
+
+/** A match with all that its place depends on. */
+export interface RankedMatch {
+  readonly match: MatchConfig;
+  readonly route: Resource;
+  readonly ruleIndex: number;
+  readonly matchIndex: number;
+}
+
+/** Exact paths first (spec). Regular expressions are the implementation's choice: the writer of one means it, so before prefixes. */
+const pathRank = { Exact: 0, RegularExpression: 1, PathPrefix: 2 } as const;
+
+/** Gateway API, HTTPRouteRule.matches. Never depends on the order in which resources arrived. */
+export function compareMatches(a: RankedMatch, b: RankedMatch): number {
+  return compareConditions(a.match, b.match) || compareAge(a.route, b.route) || compareIndex(a, b);
+}
+
+function compareConditions(a: MatchConfig, b: MatchConfig): number {
+  return (
+    pathRank[a.path.type] - pathRank[b.path.type] ||
+    (a.path.type === 'Exact' ? 0 : b.path.value.length - a.path.value.length) ||
+    Number(b.method !== undefined) - Number(a.method !== undefined) ||
+    (b.headers?.length ?? 0) - (a.headers?.length ?? 0) ||
+    (b.query?.length ?? 0) - (a.query?.length ?? 0)
+  );
+}
+
+function compareIndex(a: RankedMatch, b: RankedMatch): number {
+  return a.ruleIndex - b.ruleIndex || a.matchIndex - b.matchIndex;
+}
+
+/** The older resource first, then by `namespace/name`. Objects from files have no age: all count as equally old. */
+export function compareAge(a: Resource, b: Resource): number {
+  if (a === b) return 0;
+  return (
+    compareText(a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '') ||
+    compareText(`${a.metadata.namespace}/${a.metadata.name}`, `${b.metadata.namespace}/${b.metadata.name}`) ||
+    compareText(a.kind, b.kind)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

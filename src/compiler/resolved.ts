@@ -1,0 +1,109 @@
+/** What the steps hand each other: resources with their references looked up and the user's mistakes noted. */
+import type {
+  BackendConfig,
+  CertificateConfig,
+  FilterConfig,
+  ListenerConfig,
+  ListenerProtocol,
+  RouteConfig,
+  RuleConfig,
+} from '../contract/gateway-config.ts';
+import type { AnyFilterDefinition } from '../contract/filter.ts';
+import type { Key } from '../contract/keys.ts';
+import type { ListenerProblem } from '../contract/messages.ts';
+import type { Problem } from '../contract/problem.ts';
+import type { Finding } from '../model/conditions.ts';
+import type { RankedMatch } from './precedence.ts';
+import type { Gateway, HTTPRoute, Listener, ParentReference, RouteGroupKind } from './resource-types.ts';
+
+/** What a compiler is made with. */
+export interface CompilerOptions {
+  readonly filters: readonly AnyFilterDefinition[];
+  /** The GatewayClasses that are ours name this controller. */
+  readonly controllerName?: string;
+  /** Standalone: `Ours` takes Gateways of a class that no GatewayClass document describes. */
+  readonly gatewaysWithoutClass?: 'Ours' | 'Ignored';
+}
+
+/** What is known from outside the resources; changes more often than they do. */
+export interface Facts {
+  /** What the proxies said about the version in force; null: not heard from yet, so nothing is programmed. */
+  readonly acknowledged: { readonly problems: readonly ListenerProblem[] } | null;
+  /** Where Gateways without `spec.addresses` are reached, for their status. */
+  readonly defaultAddresses: readonly string[];
+}
+
+export interface SelectedGateway {
+  readonly gateway: Gateway;
+  readonly key: Key;
+}
+
+export interface ResolvedListener {
+  readonly key: Key;
+  readonly spec: Listener;
+  readonly hostname: string;
+  /** Route kinds that may attach, of those that the protocol can carry. */
+  readonly kinds: readonly RouteGroupKind[];
+  readonly accepted: Problem | null;
+  readonly conflicted: Problem | null;
+  readonly resolvedRefs: Problem | null;
+  readonly overlapping: Problem | null;
+  /** Null where nothing can be served: not accepted, or no certificate is left. */
+  readonly config: ListenerConfig | null;
+  readonly certificates: readonly (readonly [Key, CertificateConfig])[];
+}
+
+export interface ResolvedGateway extends SelectedGateway {
+  readonly listeners: readonly ResolvedListener[];
+  readonly accepted: Problem | null;
+  /** Keeps the whole Gateway from being served, or part of it. */
+  readonly programmed: Problem | null;
+  readonly addresses: readonly string[];
+}
+
+/** A route's place on one listener, under one of its hostnames. */
+export interface Attachment {
+  readonly listener: ResolvedListener;
+  /** Of the HostnameConfig. */
+  readonly table: Key;
+  readonly hostname: string;
+  readonly own: string;
+}
+
+/** What became of one parentRef that names a Gateway of ours. */
+export interface ResolvedParent {
+  readonly ref: ParentReference;
+  readonly gateway: ResolvedGateway | null;
+  readonly problem: Problem | null;
+  /** Listeners that the route is attached to; empty where there is a problem. */
+  readonly listeners: readonly ResolvedListener[];
+  readonly attachments: readonly Attachment[];
+}
+
+export interface AttachedRoute {
+  readonly route: HTTPRoute;
+  readonly key: Key;
+  readonly parents: readonly ResolvedParent[];
+}
+
+/** A route as entries of the tables, and what is wrong with it whatever its parent. */
+export interface TranslatedRoute {
+  readonly key: Key;
+  readonly config: RouteConfig;
+  readonly rules: readonly (readonly [Key, RuleConfig])[];
+  readonly filters: readonly (readonly [Key, FilterConfig])[];
+  readonly backends: readonly (readonly [Key, BackendConfig])[];
+  readonly matches: readonly RankedMatch[];
+  readonly accepted: Problem | null;
+  readonly partiallyInvalid: Problem | null;
+  readonly resolvedRefs: Problem | null;
+}
+
+/** Why matches of a route can never take a request, by the listener tables they stand in. */
+export interface RouteFinding {
+  readonly route: Key;
+  readonly gateway: Key;
+  readonly finding: Finding;
+}
+
+export const protocols: readonly ListenerProtocol[] = ['HTTP', 'HTTPS', 'TLS', 'TCP', 'UDP'];

@@ -1,0 +1,63 @@
+/** Every condition that Headgate writes, with its reasons: the vocabulary of statuses. docs/conditions.md explains each; a test compares the two. */
+
+/** Type → reasons, for each kind of object that carries conditions. `Route` stands for a route's entry for one parent. */
+export const conditionReasons = {
+  GatewayClass: {
+    Accepted: ['Accepted', 'InvalidParameters'],
+  },
+  Gateway: {
+    Accepted: ['Accepted', 'ListenersNotValid', 'InvalidParameters', 'UnsupportedAddress'],
+    Programmed: ['Programmed', 'Pending', 'Invalid', 'AddressNotUsable', 'AddressNotAssigned', 'PortUnavailable'],
+    ResolvedRefs: ['ResolvedRefs', 'ListenersNotResolved'],
+  },
+  Listener: {
+    Accepted: ['Accepted', 'UnsupportedProtocol', 'UnsupportedValue', 'HostnameConflict', 'ProtocolConflict'],
+    Programmed: ['Programmed', 'Pending', 'Invalid', 'AddressNotUsable', 'PortUnavailable'],
+    ResolvedRefs: ['ResolvedRefs', 'InvalidCertificateRef', 'InvalidRouteKinds', 'RefNotPermitted'],
+    Conflicted: ['NoConflicts', 'HostnameConflict', 'ProtocolConflict'],
+    OverlappingTLSConfig: ['OverlappingHostnames', 'OverlappingCertificates'],
+  },
+  Route: {
+    Accepted: [
+      'Accepted',
+      'NoMatchingParent',
+      'NotAllowedByListeners',
+      'NoMatchingListenerHostname',
+      'UnsupportedValue',
+      'IncompatibleFilters',
+    ],
+    ResolvedRefs: ['ResolvedRefs', 'BackendNotFound', 'RefNotPermitted', 'InvalidKind', 'UnsupportedProtocol'],
+    PartiallyInvalid: ['UnsupportedValue', 'IncompatibleFilters'],
+    'headgate.dev/Unreachable': ['Shadowed', 'ListenerNotServed'],
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+
+export type ConditionOwner = keyof typeof conditionReasons;
+
+export type ConditionStatus = 'True' | 'False' | 'Unknown';
+
+/** A condition as Kubernetes has it, but for `lastTransitionTime`, which whoever writes it knows. */
+export interface Condition {
+  readonly type: string;
+  readonly status: ConditionStatus;
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration?: number;
+}
+
+/** What a condition says; the generation is added where it is written. */
+export type Finding = Omit<Condition, 'observedGeneration'>;
+
+/** The types whose `True` is bad news: all others want to be `True`. */
+export const negativeConditions: ReadonlySet<string> = new Set([
+  'Conflicted',
+  'OverlappingTLSConfig',
+  'PartiallyInvalid',
+  'headgate.dev/Unreachable',
+]);
+
+/** Whether a condition says that something needs the user's attention. */
+export function isTrouble(condition: Pick<Condition, 'type' | 'status' | 'reason'>): boolean {
+  if (negativeConditions.has(condition.type)) return condition.status === 'True';
+  return condition.status === 'False' || condition.reason === 'ListenersNotValid';
+}
