@@ -14,14 +14,14 @@ export class Deadline {
   /** Whether the wheel holds it; it looks at `at` only when its slot comes round, at `seenAt`. */
   isQueued = false;
   seenAt = 0;
-  readonly owner: DeadlineOwner;
+  owner: DeadlineOwner | null;
 
   constructor(owner: DeadlineOwner) {
     this.owner = owner;
   }
 }
 
-const SLOTS = 512;
+const SLOTS = 64;
 
 export class DeadlineWheel {
   /** The time of the last tick, in monotonic milliseconds: a clock that costs nothing. */
@@ -59,6 +59,12 @@ export class DeadlineWheel {
     deadline.at = 0;
   }
 
+  /** For an owner whose life is over: the wheel keeps the deadline for one turn at most, and no longer what it belongs to. */
+  release(deadline: Deadline): void {
+    deadline.at = 0;
+    deadline.owner = null;
+  }
+
   /** Moves on to the present; called by the timer, or by a test. */
   advance(): void {
     const now = this.#clock();
@@ -85,7 +91,7 @@ export class DeadlineWheel {
       if (deadline.at > this.now) this.#enqueue(deadline);
       else {
         deadline.at = 0;
-        deadline.owner.onDeadline();
+        deadline.owner?.onDeadline();
       }
     }
   }

@@ -30,7 +30,7 @@ export interface RequestHead {
   readonly takesTrailers: boolean;
 }
 
-/** Where a server codec delivers what follows the head: the exchange. */
+/** Where a server codec delivers what follows the head: the exchange. With BODY_NONE neither data nor end is delivered. */
 export interface RequestSink {
   onRequestData(buffer: Buffer, start: number, end: number): void;
   onRequestEnd(trailers: FieldList | null): void;
@@ -108,7 +108,7 @@ export interface UpstreamError {
   readonly isReused: boolean;
 }
 
-/** Where a client codec delivers the response: the exchange, or a mirror. */
+/** Where a client codec delivers the response: the exchange, or a mirror. It always ends with onResponseEnd (also with BODY_NONE) or onUpstreamError. */
 export interface ResponseSink {
   onInformational(status: number, headers: FieldList): void;
   /** `bodyLength` as framed (HEAD, 204, 304: BODY_NONE); `contentLength` as the header said, -1 without one. */

@@ -1,0 +1,55 @@
+/**
+ * What one HTTP/1 connection writes, gathered so that a head and a small body leave in one write.
+ * Latin1 text waits in a string, which is the cheapest thing to write; larger data goes out as one copied Buffer. Knows no message.
+ */
+import type { Socket } from 'node:net';
+import { readLatin1, writeLatin1 } from './latin1.ts';
+
+/** Up to this much is gathered as text; above it a Buffer is cheaper. */
+const TEXT_BYTES = 16 * 1024;
+
+export class Http1Output {
+  readonly #socket: Socket;
+  #text = '';
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get isEmpty(): boolean {
+    return this.#text === '';
+  }
+
+  /** Gathers text; nothing is written yet. */
+  add(text: string): void {
+    this.#text += text;
+  }
+
+  /** Gathers or writes bytes; they are copied. False: the peer is slow, wait for `drain`. */
+  data(buffer: Buffer, start: number, end: number): boolean {
+    const text = this.#text;
+    const length = text.length + end - start;
+    if (length <= TEXT_BYTES) {
+      this.#text = text + readLatin1(buffer, start, end);
+      return true;
+    }
+    this.#text = '';
+    const bytes = Buffer.allocUnsafe(length);
+    writeLatin1(bytes, text);
+    bytes.set(buffer.subarray(start, end), text.length);
+    return this.#socket.write(bytes);
+  }
+
+  /** Writes what was gathered. False as in `data`. */
+  flush(): boolean {
+    const text = this.#text;
+    if (text === '') return !this.#socket.writableNeedDrain;
+    this.#text = '';
+    return this.#socket.write(text, 'latin1');
+  }
+
+  /** Forgets what was gathered. */
+  discard(): void {
+    this.#text = '';
+  }
+}
