@@ -8,9 +8,14 @@ import type { Headers } from '../../contract/headers.ts';
 export const FieldKind = { regular: 0, forwarded: 1, cookie: 2, setCookie: 3 } as const;
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind];
 
-/** What a client says about where it comes from: replaced at an edge (X-Real-IP, Forwarded, X-Forwarded-*). */
+/**
+ * What a client says about where it comes from, or about what was asked before a rewrite: replaced at an edge. Names with `_` count
+ * too, because many a backend reads `X_Forwarded_For` and `X-Forwarded-For` as one variable.
+ */
 function isForwarded(name: string): boolean {
-  return name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-');
+  const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
+  if (plain === 'forwarded' || plain === 'x-real-ip' || plain === 'x-original-url') return true;
+  return plain.startsWith('x-forwarded-') || plain.startsWith('x-envoy-');
 }
 
 function kindOf(name: string): FieldKind {
@@ -140,8 +145,15 @@ export class FieldList implements Headers {
   }
 }
 
+/** Cookies that HTTP/2 had split become one line again, which is all that HTTP/1 knows (RFC 9113 §8.2.3). */
 function textOf(fields: readonly Field[]): string {
   let text = '';
-  for (let i = 0; i < fields.length; i++) text += fields[i]!.line;
-  return text;
+  let cookie = '';
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!;
+    if (field.kind !== FieldKind.cookie) text += field.line;
+    else if (cookie === '') cookie = field.value;
+    else cookie += `; ${field.value}`;
+  }
+  return cookie === '' ? text : `${text}cookie: ${cookie}\r\n`;
 }

@@ -2,6 +2,7 @@
  * How bytes leave a socket: one read buffer shared by all sockets of a worker, so that reading allocates nothing.
  * Knows no protocol. Whoever receives bytes must use or copy them before it returns.
  */
+// oxlint-disable no-underscore-dangle -- a socket's handle is reached by no other name
 import net from 'node:net';
 import tls from 'node:tls';
 
@@ -37,7 +38,7 @@ interface WithHandle {
 export function adoptSocket(accepted: net.Socket, receiver: Receiver): net.Socket {
   const inside = accepted as unknown as WithHandle;
   const options = { handle: inside._handle, allowHalfOpen: true, onread: onread(receiver) };
-  // oxlint-disable-next-line no-underscore-dangle -- the accepted socket must not close the handle it gives away
+  // The accepted socket must not close the handle it gives away.
   inside._handle = null;
   accepted.destroy();
   const socket = new net.Socket(options as net.SocketConstructorOpts);
