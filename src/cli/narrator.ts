@@ -41,7 +41,7 @@ export function createNarrator(options: NarratorOptions): (event: ControllerEven
       case 'live': {
         if (event.isFirst) tellReport(options, event.view);
         else tellChange(log, event.view, event.changes, event.tookMs);
-        const news = problemLines({ problems: [], statuses: event.view.statuses });
+        const news = problemLines({ ...event.view, problems: [] });
         if (!event.isFirst) tellNews(log, news, known);
         known = new Set(news.map(identity));
         isStarted = true;

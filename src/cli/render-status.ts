@@ -96,6 +96,6 @@ function cells(conditions: readonly TimedCondition[] | undefined, types: readonl
 }
 
 function problemBlock(document: StatusDocument, style: Style): string[] {
-  const lines = problemLines({ problems: document.problems, statuses: statusesOf(document) });
+  const lines = problemLines({ ...document, statuses: statusesOf(document) });
   return lines.flatMap((line) => problemText(line, style).split('\n'));
 }

@@ -164,9 +164,15 @@ function backendLines(view: ControllerView): BackendLine[] {
 }
 
 /** Problems of documents first, then what the conditions say. */
-export function problemLines(view: Pick<ControllerView, 'problems' | 'statuses'>): ProblemLine[] {
+export function problemLines(view: Pick<ControllerView, 'problems' | 'statuses' | 'notes'>): ProblemLine[] {
   return [
     ...view.problems.map(sourceProblemLine),
+    ...view.notes.map(({ object, message }) => ({
+      severity: 'notice' as const,
+      where: '',
+      about: objectText(object),
+      message,
+    })),
     ...badNewsOf(view.statuses).map(({ key, part, condition, severity }) => ({
       severity,
       where: '',

@@ -1,5 +1,5 @@
 /** The status of everything, as `headgate status` and the admin API give it: the resources with their status, and the problems. */
-import type { SourceProblem } from '../controller/parts.ts';
+import type { Note, SourceProblem } from '../controller/parts.ts';
 import type { ResourceStatus, Statuses } from '../controller/statuses.ts';
 import { keyOf, partsOf } from '../contract/keys.ts';
 import { nameOf, type Resource, type ResourceSet } from '../model/resources.ts';
@@ -11,6 +11,7 @@ export interface StatusDocument {
   readonly version: number;
   readonly isProgrammed: boolean;
   readonly problems: readonly SourceProblem[];
+  readonly notes: readonly Note[];
   readonly items: readonly ResourceWithStatus[];
 }
 
@@ -18,18 +19,26 @@ export interface KnownStatus {
   readonly resources: ResourceSet;
   readonly statuses: Statuses;
   readonly problems: readonly SourceProblem[];
+  readonly notes: readonly Note[];
   readonly version: number;
   readonly isProgrammed: boolean;
 }
 
-export function statusDocument({ resources, statuses, problems, version, isProgrammed }: KnownStatus): StatusDocument {
+export function statusDocument({
+  resources,
+  statuses,
+  problems,
+  notes,
+  version,
+  isProgrammed,
+}: KnownStatus): StatusDocument {
   const items: ResourceWithStatus[] = [];
   for (const [key, status] of statuses) {
     const { kind, namespace, name } = partsOf(key);
     const resource = resources.of(kind).get(namespace === '' ? name : `${namespace}/${name}`);
     if (resource) items.push({ ...resource, status });
   }
-  return { version, isProgrammed, problems, items: items.toSorted(byKindThenName) };
+  return { version, isProgrammed, problems, notes, items: items.toSorted(byKindThenName) };
 }
 
 /** The statuses of a document, as the controller has them. */

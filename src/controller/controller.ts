@@ -8,7 +8,7 @@ import type { ListenerProblem } from '../contract/messages.ts';
 import { resourceSet, type ResourceSet } from '../model/resources.ts';
 import { changesBetween, isNoChange } from './changes.ts';
 import type { Acknowledged, ControllerParts, ControllerView, SourceProblem } from './parts.ts';
-import { withTimes } from './statuses.ts';
+import { createTimes } from './statuses.ts';
 
 const nothing: ControllerView = {
   resources: resourceSet(new Map()),
@@ -23,6 +23,7 @@ const nothing: ControllerView = {
 
 export class Controller {
   readonly #parts: ControllerParts;
+  readonly #withTimes = createTimes();
   #view = nothing;
   /** What the source said last and the loop has not looked at. */
   #newest: ResourceSet | null = null;
@@ -100,11 +101,11 @@ export class Controller {
 
   /** The proxies have what the documents say: now the statuses may say so too. */
   #settle(acknowledged: NonNullable<Acknowledged>): void {
-    const { resources, statuses } = this.#view;
+    const { resources } = this.#view;
     const compiled = this.#parts.compile(resources, acknowledged);
-    const stamped = withTimes(statuses, compiled.statuses, this.#parts.date().toISOString());
+    const statuses = this.#withTimes(compiled.statuses, this.#parts.date().toISOString());
     const wasAcknowledged = this.#view.acknowledged;
-    this.#view = { ...this.#view, acknowledged, statuses: stamped, notes: compiled.notes };
+    this.#view = { ...this.#view, acknowledged, statuses, notes: compiled.notes };
     const changes = changesBetween(this.#told, resources, this.#parts.kinds);
     const isFirst = this.#told === null;
     this.#told = resources;

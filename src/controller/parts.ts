@@ -1,6 +1,7 @@
 /** What the controller's loop is made of, as it sees them: whoever wires a Headgate together hands these in. Types only. */
 import type { EndpointsTable } from '../channel/in-process.ts';
 import type { GatewayConfig, Table, BackendConfig } from '../contract/gateway-config.ts';
+import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import type { Changes } from './changes.ts';
@@ -28,12 +29,17 @@ export interface Source {
 /** What the proxies said to a version; null: nothing was acknowledged yet. */
 export type Acknowledged = { readonly version: number; readonly problems: readonly ListenerProblem[] } | null;
 
+/** Something worth saying about an object that is in no status. */
+export interface Note {
+  readonly object: Key;
+  readonly message: string;
+}
+
 export interface Compiled {
   readonly config: GatewayConfig;
   /** Without times. */
   readonly statuses: Statuses;
-  /** Things worth saying that are in no status. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
 }
 
 export interface ControllerParts {
@@ -63,7 +69,7 @@ export interface ControllerView {
   readonly endpoints: EndpointsTable;
   /** With times; as of the newest version that was acknowledged. */
   readonly statuses: Statuses;
-  readonly notes: readonly string[];
+  readonly notes: readonly Note[];
   readonly version: number;
   readonly acknowledged: Acknowledged;
 }

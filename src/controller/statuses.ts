@@ -16,17 +16,23 @@ export interface ResourceStatus {
 export type Statuses = ReadonlyMap<Key, ResourceStatus>;
 
 /**
- * The statuses with the time of each condition's last transition: the one it had while its `status` stays the same,
- * `now` otherwise. Statuses that say the same as before stay the same objects.
+ * Returns what adds the time of each condition's last transition: the one it had while its `status` stays the same, `now`
+ * otherwise. A status that is the same object as last time costs nothing and gets the same object again.
  */
-export function withTimes(before: Statuses, statuses: Statuses, now: string): Statuses {
-  const stamped = new Map<Key, ResourceStatus>();
-  for (const [key, status] of statuses) {
-    const previous = before.get(key);
-    const next = stamp(previous, status, now) as ResourceStatus;
-    stamped.set(key, previous !== undefined && isEqual(previous, next) ? previous : next);
-  }
-  return stamped;
+export function createTimes(): (statuses: Statuses, now: string) => Statuses {
+  let from: Statuses = new Map();
+  let timed: Statuses = new Map();
+  return (statuses, now) => {
+    const next = new Map<Key, ResourceStatus>();
+    for (const [key, status] of statuses) {
+      const before = timed.get(key);
+      const isSame = before !== undefined && from.get(key) === status;
+      next.set(key, isSame ? before : (stamp(before, status, now) as ResourceStatus));
+    }
+    from = statuses;
+    timed = next;
+    return next;
+  };
 }
 
 /** Conditions are the only objects with a `type` and a `reason`, so the walk need not know the shape of each kind's status. */
