@@ -13,7 +13,8 @@ import type { TlsTerminator } from './tls-terminator.ts';
 
 /** Counts what happens to a port's connections. */
 export interface PortObserver {
-  onConnections(open: number): void;
+  /** So many more connections are open; negative: fewer. */
+  onConnections(change: number): void;
   /** `reason` is a CamelCase word. */
   onRejected(reason: string): void;
 }
@@ -27,15 +28,6 @@ export interface PortOptions {
   readonly wheel: DeadlineWheel;
   readonly createCodec: CodecFactory;
   readonly observer: PortObserver;
-}
-
-/** What a port serves at one moment. */
-export interface PortService {
-  readonly listeners: readonly ListenerRuntime[];
-  readonly transport:
-    | { readonly type: 'clear' }
-    /** Null: no certificate is usable, so every connection is closed. */
-    | { readonly type: 'tls'; readonly createTerminator: (hooks: TerminatorHooks) => TlsTerminator | null };
 }
 
 export interface TerminatorHooks {
@@ -100,17 +92,19 @@ export class Port implements ConnectionHost {
     });
   }
 
-  /** What new connections, and new requests on those that are open, get from now on. */
-  serve(service: PortService): void {
-    this.listeners = service.listeners;
-    const { transport } = service;
-    this.#isTls = transport.type === 'tls';
-    if (transport.type === 'tls') {
-      this.#terminator = transport.createTerminator({
-        onSecure: (socket) => this.#onSecure(socket),
-        onFailed: (reason) => this.#observer.onRejected(reason),
-      });
-    } else this.#terminator = null;
+  /** New connections are in the clear. */
+  serveClear(): void {
+    this.#isTls = false;
+    this.#terminator = null;
+  }
+
+  /** New connections speak TLS. Where no certificate is usable (null), each is closed. */
+  serveTls(create: (hooks: TerminatorHooks) => TlsTerminator | null): void {
+    this.#isTls = true;
+    this.#terminator = create({
+      onSecure: (socket) => this.#onSecure(socket),
+      onFailed: (reason) => this.#observer.onRejected(reason),
+    });
   }
 
   /** Accepts nothing more, and lets open connections finish. Resolves when none is left. */
@@ -131,8 +125,9 @@ export class Port implements ConnectionHost {
 
   onConnectionClosed(connection: Connection): void {
     this.#connections.delete(connection);
-    if (!connection.isTls) this.#clear--;
-    this.#onCountChanged();
+    if (connection.isTls) return;
+    this.#clear--;
+    this.#onCountChanged(-1);
   }
 
   #accept(socket: net.Socket): void {
@@ -154,10 +149,10 @@ export class Port implements ConnectionHost {
     socket.on('error', () => {});
     socket.once('close', () => {
       this.#tlsSockets.delete(socket);
-      this.#onCountChanged();
+      this.#onCountChanged(-1);
     });
     terminator.accept(socket);
-    this.#onCountChanged();
+    this.#onCountChanged(1);
   }
 
   #onSecure(socket: tls.TLSSocket): void {
@@ -166,19 +161,19 @@ export class Port implements ConnectionHost {
 
   #add(connection: Connection): void {
     this.#connections.add(connection);
-    if (!connection.isTls) this.#clear++;
     if (this.#isDraining) connection.startDrain();
-    this.#onCountChanged();
+    if (connection.isTls) return;
+    this.#clear++;
+    this.#onCountChanged(1);
   }
 
   #count(): number {
     return this.#clear + this.#tlsSockets.size;
   }
 
-  #onCountChanged(): void {
-    const count = this.#count();
-    this.#observer.onConnections(count);
-    if (count === 0 && this.#onEmpty !== null) {
+  #onCountChanged(change: number): void {
+    this.#observer.onConnections(change);
+    if (this.#count() === 0 && this.#onEmpty !== null) {
       this.#onEmpty();
       this.#onEmpty = null;
     }

@@ -30,7 +30,13 @@ export function contextOptions(certificate: CertificateConfig, ticketKeys: Buffe
   return { ...policy, cert: certificate.certificate, key: certificate.key, ticketKeys };
 }
 
-export type ContextResult = { readonly context: tls.SecureContext } | { readonly problem: string };
+/** A context and what it was made of. */
+export interface NamedContext {
+  readonly certificate: CertificateConfig;
+  readonly context: tls.SecureContext;
+}
+
+export type ContextResult = { readonly named: NamedContext } | { readonly problem: string };
 
 /** Contexts by the identity of their configuration: an unchanged certificate keeps its context over any other change. */
 export class SecureContexts {
@@ -53,7 +59,8 @@ export class SecureContexts {
 
   #create(certificate: CertificateConfig): ContextResult {
     try {
-      return { context: tls.createSecureContext(contextOptions(certificate, this.#ticketKeys)) };
+      const context = tls.createSecureContext(contextOptions(certificate, this.#ticketKeys));
+      return { named: { certificate, context } };
     } catch (error) {
       return { problem: error instanceof Error ? error.message : String(error) };
     }

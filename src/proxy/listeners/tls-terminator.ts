@@ -4,15 +4,8 @@
  */
 import type net from 'node:net';
 import tls from 'node:tls';
-import type { CertificateConfig } from '../../contract/gateway-config.ts';
 import { certificateTable, type CertificateListener } from './certificate-table.ts';
-import { contextOptions } from './secure-contexts.ts';
-
-/** A context and what it was made of. */
-export interface NamedContext {
-  readonly certificate: CertificateConfig;
-  readonly context: tls.SecureContext;
-}
+import { contextOptions, type NamedContext } from './secure-contexts.ts';
 
 export interface TlsTerminator {
   /** Begins the handshake on a socket that was accepted with `pauseOnConnect`. */

@@ -65,7 +65,7 @@ export class Histogram {
 /** Hands out the cells of one worker. A series should be asked for once and kept. */
 export class MetricCells {
   readonly #send: (report: MetricsReport) => void;
-  #current = new Float64Array(0);
+  #current: Float64Array = new Float64Array(0);
   #used = 0;
   #block = -1;
   #blocks: { block: number; buffer: SharedArrayBuffer }[] = [];

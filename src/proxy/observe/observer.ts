@@ -58,7 +58,7 @@ export function createObserver({ accessLog, send }: WorkerObserverOptions): Work
 function logThrough(format: AccessLogFormat, cells: MetricCells, send: (report: WorkerReport) => void): AccessLog {
   const written = new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT);
   const progress = new Float64Array(written);
-  const dropped = cells.cell('headgate_access_log_dropped_total', {});
+  const dropped = cells.cell('headgate_access_log_dropped_total', { at: 'worker' });
   let sent = 0;
   return createAccessLog({
     format,

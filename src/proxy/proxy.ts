@@ -1,0 +1,167 @@
+/**
+ * One proxy: takes versions of the configuration, serves them, and says so. Puts the parts of the data plane together;
+ * what each of them does is their own business.
+ */
+import { randomBytes } from 'node:crypto';
+import { patchConfig } from '../contract/config-diff.ts';
+import type { EndpointsPatch } from '../contract/endpoints.ts';
+import type { AnyFilterDefinition } from '../contract/filter.ts';
+import { emptyConfig, type GatewayConfig } from '../contract/gateway-config.ts';
+import type { Key } from '../contract/keys.ts';
+import type { FromProxy, ToProxy } from '../contract/messages.ts';
+import { DeadlineWheel } from '../lib/deadline-wheel.ts';
+import { createForwarder } from './forward.ts';
+import { Http1ServerConnection } from './http/http1-server.ts';
+import { Http2ServerConnection } from './http/http2-server.ts';
+import type { ServerHooks } from './http/streams.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import type { CodecFactory } from './listeners/connection.ts';
+import { Ports } from './listeners/ports.ts';
+import { createPortObservers } from './observe/port-observers.ts';
+import type { WorkerObserver } from './observe/observer.ts';
+import { createPoolFactory } from './pools.ts';
+import { buildSnapshot } from './routing/snapshot.ts';
+import type { Snapshot } from './runtime.ts';
+import { Backends } from './upstream/backends.ts';
+
+export interface ProxyOptions {
+  readonly filters: readonly AnyFilterDefinition[];
+  readonly observer: WorkerObserver;
+  /** IP addresses where listeners without addresses listen. */
+  readonly defaultAddresses: readonly string[];
+  /** Other workers listen on the same ports. */
+  readonly isShared?: boolean;
+  /** 48 random bytes that all workers share; absent: its own. */
+  readonly ticketKeys?: Buffer;
+  readonly limits?: Limits;
+}
+
+export class Proxy {
+  readonly #options: ProxyOptions;
+  readonly #wheel = new DeadlineWheel();
+  readonly #backends: Backends;
+  readonly #ports: Ports;
+  #config: GatewayConfig = emptyConfig;
+  #snapshot: Snapshot | null = null;
+  #endpointKeys = new Set<Key>();
+  /** Messages are taken one after the other; each waits for the ports of the one before. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    const { observer, limits = defaultLimits } = options;
+    const wheel = this.#wheel;
+    wheel.start();
+    const now = () => performance.now();
+    const { random } = Math;
+    this.#backends = new Backends({ createPool: createPoolFactory(limits, wheel), random, now });
+    const { onRequest } = createForwarder({ limits, observer, backends: this.#backends, random, now });
+    const hooks: ServerHooks = {
+      onRequest,
+      onRejected: (_connection, _status, reason) => observer.onRejectedRequest(reason),
+    };
+    this.#ports = new Ports({
+      limits,
+      wheel,
+      isShared: options.isShared ?? false,
+      defaultAddresses: options.defaultAddresses,
+      ticketKeys: options.ticketKeys ?? randomBytes(48),
+      createCodec: codecFactory({ hooks, limits, wheel }),
+      createObserver: createPortObservers(observer.cells),
+    });
+  }
+
+  /** Where it listens; for tests. */
+  get bound(): Ports['bound'] {
+    return this.#ports.bound;
+  }
+
+  /** Null: this message has no answer. Never rejects. */
+  apply(message: ToProxy): Promise<FromProxy | null> {
+    const answer = this.#last.then(() => this.#take(message));
+    this.#last = answer;
+    return answer;
+  }
+
+  /** Accepts nothing more and lets what is in flight end; the rest is cut after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, Math.min(graceMs, 0x7fffffff))));
+    await Promise.race([this.#ports.drain(), late]);
+    clearTimeout(timer);
+    this.close();
+  }
+
+  /** Ends everything now. */
+  close(): void {
+    this.#ports.close();
+    this.#backends.close();
+    this.#options.observer.flush();
+    this.#wheel.close();
+  }
+
+  async #take(message: ToProxy): Promise<FromProxy | null> {
+    switch (message.type) {
+      case 'endpoints':
+        this.#applyEndpoints(message.endpoints, 'patch');
+        return null;
+      case 'drain':
+        await this.drain(message.graceMs);
+        return { type: 'drained' };
+      case 'config':
+        return this.#applyConfig(message);
+    }
+  }
+
+  async #applyConfig(message: Extract<ToProxy, { type: 'config' }>): Promise<FromProxy> {
+    const { version, isSnapshot } = message;
+    // Advances even where serving it fails: the next patch builds on it.
+    const config = patchConfig(isSnapshot ? emptyConfig : this.#config, message.config);
+    this.#config = config;
+    try {
+      // Make before break: whatever the new routes name is there first, and what only the old ones name goes last.
+      this.#backends.applyConfig(config.backends);
+      this.#applyEndpoints(message.endpoints, isSnapshot ? 'snapshot' : 'patch');
+      const snapshot = this.#buildSnapshot(config, version);
+      this.#snapshot = snapshot;
+      const listeners = snapshot.listeners.values();
+      const problems = await this.#ports.apply({ listeners, certificates: config.certificates });
+      this.#backends.retire();
+      return { type: 'ack', version, problems };
+    } catch (error) {
+      return {
+        type: 'nack',
+        version,
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      };
+    }
+  }
+
+  #buildSnapshot(config: GatewayConfig, version: number): Snapshot {
+    return buildSnapshot({
+      previous: this.#snapshot,
+      config,
+      version,
+      filterDefinitions: this.#options.filters,
+      backendOf: (key) => this.#backends.get(key),
+      filterContext: { random: Math.random, now: () => performance.now() },
+    });
+  }
+
+  /** A snapshot names all endpoints there are, so those of other backends are gone. */
+  #applyEndpoints(patch: EndpointsPatch, mode: 'patch' | 'snapshot'): void {
+    const gone = mode === 'patch' ? [] : [...this.#endpointKeys].filter((key) => !Object.hasOwn(patch, key));
+    for (const key of gone) this.#endpointKeys.delete(key);
+    for (const key in patch) this.#endpointKeys.add(key);
+    this.#backends.applyEndpoints({ ...Object.fromEntries(gone.map((key) => [key, null])), ...patch });
+  }
+}
+
+type CodecOptions = Omit<ConstructorParameters<typeof Http1ServerConnection>[0], 'socket' | 'connection'>;
+
+function codecFactory(options: CodecOptions): CodecFactory {
+  return ({ protocol, socket, connection }) =>
+    protocol === 'http2'
+      ? new Http2ServerConnection({ socket, connection, ...options })
+      : new Http1ServerConnection({ socket, connection, ...options });
+}

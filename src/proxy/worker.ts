@@ -1,0 +1,44 @@
+/**
+ * A proxy in a worker thread: messages in, answers and reports out. The module that starts the thread says which filters
+ * there are.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { AnyFilterDefinition } from '../contract/filter.ts';
+import type { FromProxy, ToProxy } from '../contract/messages.ts';
+import type { AccessLogFormat } from './observe/access-log.ts';
+import { createObserver, type WorkerReport } from './observe/observer.ts';
+import { Proxy } from './proxy.ts';
+
+/** What a worker is started with. */
+export interface WorkerData {
+  readonly worker: number;
+  readonly workers: number;
+  readonly defaultAddresses: readonly string[];
+  /** 48 random bytes, the same for all workers of the process. */
+  readonly ticketKeys: Uint8Array;
+  readonly accessLog: AccessLogFormat | 'off';
+}
+
+/** Serves until it is told to drain; then it has said `drained`, and may be ended. */
+export function runWorker(port: MessagePort, data: WorkerData, filters: readonly AnyFilterDefinition[]): void {
+  const observer = createObserver({
+    accessLog: data.accessLog,
+    send: (report: WorkerReport) => port.postMessage(report),
+  });
+  const version = observer.cells.cell('headgate_config_version', { worker: data.worker });
+  const proxy = new Proxy({
+    filters,
+    observer,
+    defaultAddresses: data.defaultAddresses,
+    // One worker alone asks for the port as such, so that another process on it is noticed.
+    isShared: data.workers > 1,
+    ticketKeys: Buffer.from(data.ticketKeys),
+  });
+  const take = async (message: ToProxy): Promise<void> => {
+    const answer: FromProxy | null = await proxy.apply(message);
+    if (answer === null) return;
+    if (answer.type === 'ack') version.set(answer.version);
+    port.postMessage(JSON.stringify(answer));
+  };
+  port.on('message', (text: string) => void take(JSON.parse(text) as ToProxy));
+}
