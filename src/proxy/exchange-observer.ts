@@ -1,0 +1,38 @@
+/** What is told about an exchange when it is over: the seam between forwarding and metrics, logs and traces. Types only. */
+import type { ConnectionInfo, RequestHead, UpstreamError } from './http/streams.ts';
+import type { BackendRuntime, EndpointRuntime, ListenerRuntime, RuleRuntime } from './runtime.ts';
+
+/** Reading it costs nothing: it is the exchange itself. Valid until `onFinish` returns. Times are monotonic milliseconds. */
+export interface FinishedExchange {
+  /** The request as it came. */
+  readonly head: RequestHead;
+  readonly connection: ConnectionInfo;
+  /** Lower case, without port. */
+  readonly host: string;
+  /** Null as far as the exchange did not get. */
+  readonly listener: ListenerRuntime | null;
+  readonly rule: RuleRuntime | null;
+  readonly backend: BackendRuntime | null;
+  /** Of the last try. */
+  readonly endpoint: EndpointRuntime | null;
+  /** What the client got; 499 where it left before an answer (as nginx says it). */
+  readonly status: number;
+  /** CamelCase word: why the answer is our own, or why the exchange was cut. Empty: the backend answered in full. */
+  readonly reason: string;
+  /** The last failure of a try, also where a later one succeeded. */
+  readonly upstreamError: UpstreamError['kind'] | '';
+  /** Further tries after the first, of any cause. */
+  readonly retries: number;
+  readonly startedAt: number;
+  /** Head of the response sent; 0: none was. */
+  readonly respondedAt: number;
+  readonly finishedAt: number;
+  /** Of bodies, without framing. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+}
+
+export interface Observer {
+  /** Once for each exchange, on its last turn. Must not throw and must not keep it. */
+  onFinish(exchange: FinishedExchange): void;
+}

@@ -1,0 +1,299 @@
+/**
+ * One request and its reply: one object of fixed shape that is at once what filters see, what matching and balancing look at,
+ * what the pool sends and what both codecs call. Relays bodies itself; every decision is made in forward-*.ts.
+ */
+import type { Exchange, ExchangeMatch, ExchangeRequest, ExchangeResponse } from '../contract/exchange.ts';
+import type { Key } from '../contract/keys.ts';
+import { plainAddress } from './client-identity.ts';
+import { HeldBody } from './exchange-held-body.ts';
+import type { FinishedExchange } from './exchange-observer.ts';
+import type { ExchangeTimer } from './exchange-timer.ts';
+import { FieldList } from './http/fields.ts';
+import {
+  BODY_NONE,
+  BODY_TUNNEL,
+  type ConnectionInfo,
+  type Downstream,
+  type RequestHead,
+  type RequestSink,
+  type ResponseSink,
+  type Upstream,
+  type UpstreamError,
+  type UpstreamRequest,
+} from './http/streams.ts';
+import type {
+  BackendChoice,
+  BackendRuntime,
+  EndpointRuntime,
+  ListenerRuntime,
+  MatchInput,
+  PickOptions,
+  RuleRuntime,
+} from './runtime.ts';
+import type { Session } from './upstream/session-persistence.ts';
+import type { MirrorGroup } from './upstream/mirror.ts';
+
+/** What happens at the turning points of an exchange, and what they need. One object for all exchanges of a forwarder. */
+export interface ExchangeSteps {
+  /** The fields of the head are in the exchange. */
+  onResponseHead(run: ExchangeRun): void;
+  onResponseEnd(run: ExchangeRun, trailers: FieldList | null): void;
+  onUpstreamError(run: ExchangeRun, error: UpstreamError): void;
+  onDownstreamClose(run: ExchangeRun, reason: string): void;
+  /** The body sent so far must not wait longer than this turn. */
+  flushSoon(run: ExchangeRun): void;
+  now(): number;
+}
+
+const noneTried: readonly EndpointRuntime[] = [];
+const noFields = new FieldList();
+
+/** A body up to this size is kept for a further try; what is sent beyond it makes the request unrepeatable. */
+const MAX_HELD_BYTES = 64 * 1024;
+
+/** Where the response stands. `discarding`: it will be retried once its short body has passed. */
+export type ResponseState = 'none' | 'discarding' | 'started' | 'ended';
+
+export class ExchangeRun
+  implements
+    Exchange,
+    ExchangeRequest,
+    ExchangeMatch,
+    MatchInput,
+    PickOptions,
+    UpstreamRequest,
+    RequestSink,
+    ResponseSink,
+    FinishedExchange
+{
+  readonly head: RequestHead;
+  readonly downstream: Downstream;
+  readonly connection: ConnectionInfo;
+  readonly steps: ExchangeSteps;
+
+  // The request: as filters see it, as it is matched, and as it goes to the backend.
+  readonly method: string;
+  readonly scheme: 'http' | 'https';
+  authority: string;
+  host = '';
+  target: string;
+  path = '';
+  query = '';
+  readonly headers: FieldList;
+  readonly bodyLength: number;
+  readonly upgrade: string;
+  readonly expectsContinue: boolean;
+  readonly takesTrailers: boolean;
+
+  // What took it.
+  listener: ListenerRuntime | null = null;
+  rule: RuleRuntime | null = null;
+  pathPrefix: string | undefined = undefined;
+  choice: BackendChoice | null = null;
+  backend: BackendRuntime | null = null;
+  session: Session | null = null;
+  /** Asked for by filters until the request goes out. */
+  mirrorKeys: Key[] | null = null;
+  mirrors: MirrorGroup | null = null;
+
+  // The tries.
+  endpoint: EndpointRuntime | null = null;
+  tried: readonly EndpointRuntime[] = noneTried;
+  affinity = 0;
+  sticky = '';
+  upstream: Upstream | null = null;
+  /** `endpoint.open` was called and `done` is owed. */
+  isTryOpen = false;
+  holdsRetryPlace = false;
+  hasUsedFreeRetry = false;
+  retries = 0;
+  /** Of those, the ones that count against the rule's attempts. */
+  ruleRetries = 0;
+  /** Before the next try. */
+  backoffMs = 0;
+
+  // The request's body.
+  isRequestEnded: boolean;
+  isRequestPaused = false;
+  isFlushQueued = false;
+  requestTrailers: FieldList | null = null;
+  held: HeldBody | null = null;
+  /** All that was sent to the backend is in `held`, so that it can be sent again. */
+  keepsBody: boolean;
+
+  // The response.
+  status = 0;
+  responseHeaders: FieldList = noFields;
+  responseBodyLength = 0;
+  responseContentLength = -1;
+  responseState: ResponseState = 'none';
+  #response: ExchangeResponse | null = null;
+
+  // The end.
+  isOver = false;
+  requestTimer: ExchangeTimer | null = null;
+  tryTimer: ExchangeTimer | null = null;
+  backoffTimer: ExchangeTimer | null = null;
+  reason = '';
+  upstreamError: UpstreamError['kind'] | '' = '';
+  startedAt: number;
+  respondedAt = 0;
+  finishedAt = 0;
+  requestBytes = 0;
+  responseBytes = 0;
+
+  constructor(head: RequestHead, downstream: Downstream, origin: { connection: ConnectionInfo; steps: ExchangeSteps }) {
+    this.head = head;
+    this.downstream = downstream;
+    this.connection = origin.connection;
+    this.steps = origin.steps;
+    this.method = head.method;
+    this.scheme = head.scheme;
+    this.authority = head.authority;
+    this.target = head.target;
+    this.headers = head.headers;
+    this.upgrade = head.upgrade;
+    this.bodyLength = head.upgrade === '' ? head.bodyLength : BODY_TUNNEL;
+    this.expectsContinue = head.expectsContinue;
+    this.takesTrailers = head.takesTrailers;
+    this.isRequestEnded = this.bodyLength === BODY_NONE;
+    this.keepsBody = this.bodyLength !== BODY_NONE && this.bodyLength !== BODY_TUNNEL;
+    this.startedAt = this.steps.now();
+  }
+
+  get request(): ExchangeRequest {
+    return this;
+  }
+
+  get match(): ExchangeMatch {
+    return this;
+  }
+
+  get response(): ExchangeResponse {
+    return (this.#response ??= { status: this.status, headers: this.responseHeaders });
+  }
+
+  get listenerPort(): number {
+    return this.listener?.config.port ?? this.connection.localPort;
+  }
+
+  get listenerProtocol(): string {
+    return this.listener?.config.protocol ?? '';
+  }
+
+  get clientAddress(): string {
+    return plainAddress(this.connection.remoteAddress);
+  }
+
+  mirror(backend: Key): void {
+    if (this.mirrorKeys === null) this.mirrorKeys = [backend];
+    else this.mirrorKeys.push(backend);
+  }
+
+  /** A new head, of the backend or our own. */
+  setResponse(status: number, headers: FieldList, lengths: { bodyLength: number; contentLength: number }): void {
+    this.status = status;
+    this.responseHeaders = headers;
+    this.responseBodyLength = lengths.bodyLength;
+    this.responseContentLength = lengths.contentLength;
+    this.#response = null;
+  }
+
+  /** Stops the client until the backend takes more. */
+  pauseRequest(): void {
+    if (this.isRequestPaused || this.isRequestEnded) return;
+    this.isRequestPaused = true;
+    this.downstream.pauseRequest();
+  }
+
+  resumeRequest(): void {
+    if (!this.isRequestPaused) return;
+    this.isRequestPaused = false;
+    if (this.isOver || this.responseState === 'ended') return;
+    this.downstream.resumeRequest();
+  }
+
+  // RequestSink: the client's codec.
+
+  onRequestData(buffer: Buffer, start: number, end: number): void {
+    if (this.isOver) return;
+    this.requestBytes += end - start;
+    if (this.mirrors !== null) this.mirrors.sendData(buffer, start, end);
+    const upstream = this.upstream;
+    if (upstream === null || this.keepsBody) this.#hold(buffer, start, end);
+    if (upstream === null) {
+      this.pauseRequest();
+      return;
+    }
+    if (!upstream.sendData(buffer, start, end)) this.pauseRequest();
+    if (!this.isFlushQueued) this.steps.flushSoon(this);
+  }
+
+  onRequestEnd(trailers: FieldList | null): void {
+    if (this.isOver || this.isRequestEnded) return;
+    this.isRequestEnded = true;
+    this.isRequestPaused = false;
+    this.requestTrailers = trailers;
+    if (this.mirrors !== null) this.mirrors.sendEnd();
+    if (this.upstream !== null) this.upstream.sendEnd(trailers);
+  }
+
+  onDownstreamDrain(): void {
+    if (!this.isOver && this.upstream !== null) this.upstream.resumeResponse();
+  }
+
+  onDownstreamClose(reason: string): void {
+    if (!this.isOver) this.steps.onDownstreamClose(this, reason);
+  }
+
+  // ResponseSink: the backend's codec.
+
+  onInformational(status: number, headers: FieldList): void {
+    if (!this.isOver && this.responseState === 'none') this.downstream.sendInformational(status, headers);
+  }
+
+  // oxlint-disable-next-line max-params -- the codecs' interface
+  onResponseHead(status: number, headers: FieldList, bodyLength: number, contentLength: number): void {
+    if (this.isOver) return;
+    this.status = status;
+    this.responseHeaders = headers;
+    this.responseBodyLength = bodyLength;
+    this.responseContentLength = contentLength;
+    this.#response = null;
+    this.steps.onResponseHead(this);
+  }
+
+  onResponseData(buffer: Buffer, start: number, end: number): void {
+    if (this.isOver || this.responseState !== 'started') return;
+    this.responseBytes += end - start;
+    if (!this.downstream.sendData(buffer, start, end) && this.upstream !== null) this.upstream.pauseResponse();
+  }
+
+  onResponseEnd(trailers: FieldList | null): void {
+    if (!this.isOver) this.steps.onResponseEnd(this, trailers);
+  }
+
+  onResponseBurstEnd(): void {
+    if (!this.isOver && this.responseState === 'started') this.downstream.flush();
+  }
+
+  onUpstreamDrain(): void {
+    this.resumeRequest();
+  }
+
+  onUpstreamError(error: UpstreamError): void {
+    if (!this.isOver) this.steps.onUpstreamError(this, error);
+  }
+
+  /** Without a backend all must be kept (the client is paused); with one, no more than a repetition is worth. */
+  #hold(buffer: Buffer, start: number, end: number): void {
+    const bytes = this.held === null ? 0 : this.held.bytes;
+    if (this.upstream !== null && bytes + end - start > MAX_HELD_BYTES) {
+      this.keepsBody = false;
+      this.held = null;
+      return;
+    }
+    this.held ??= new HeldBody();
+    this.held.add(buffer, start, end);
+  }
+}

@@ -1,0 +1,143 @@
+/** One try after another: picks an endpoint, sends the request, and on failure tries again or answers. Knows no sockets. */
+import type { ExchangeRun } from './exchange.ts';
+import { ExchangeTimer } from './exchange-timer.ts';
+import { abortTry, endTry, isSuccess, type ResponsePath } from './forward-response.ts';
+import { backoffOf, decideOnError, decideOnStatus, isIdempotent, type RetryDecision } from './forward-retry.ts';
+import type { FieldList } from './http/fields.ts';
+import { BODY_NONE, type UpstreamError } from './http/streams.ts';
+import { replies, replyToUpstreamError } from './local-reply.ts';
+
+/** A response that will be retried is read to its end up to this size, which saves its connection. */
+const MAX_DISCARDED_BYTES = 16 * 1024;
+
+export interface TryEnvironment {
+  readonly response: ResponsePath;
+  readonly random: () => number;
+}
+
+export interface TryPath {
+  /** Sends the request to an endpoint of `run.backend`. */
+  open(run: ExchangeRun): void;
+  onResponseHead(run: ExchangeRun): void;
+  onResponseEnd(run: ExchangeRun, trailers: FieldList | null): void;
+  onUpstreamError(run: ExchangeRun, error: UpstreamError): void;
+}
+
+export function createTryPath({ response, random }: TryEnvironment): TryPath {
+  function open(run: ExchangeRun): void {
+    const endpoint = run.backend!.pick(run);
+    if (endpoint === null) {
+      response.reply(run, replies.noEndpoint);
+      return;
+    }
+    if (endpoint.isOverflowing === true) {
+      response.reply(run, replies.overflow);
+      return;
+    }
+    run.endpoint = endpoint;
+    run.responseState = 'none';
+    run.upstream = endpoint.open(run, run);
+    run.isTryOpen = true;
+    const timeoutMs = run.rule!.config.backendRequestTimeoutMs;
+    if (timeoutMs !== undefined && timeoutMs > 0) run.tryTimer = new ExchangeTimer(timeoutMs, () => onTryTimeout(run));
+    if (run.bodyLength !== BODY_NONE) sendHeldBody(run);
+  }
+
+  /** True: the next try is granted, and noted in the exchange. */
+  function retry(run: ExchangeRun, decision: RetryDecision): boolean {
+    if (decision.type === 'none') return false;
+    if (decision.type === 'counted') {
+      const budget = run.backend!.retryBudget;
+      if (budget !== undefined && !run.holdsRetryPlace) {
+        if (!budget.take()) return false;
+        run.holdsRetryPlace = true;
+      }
+      run.ruleRetries++;
+    }
+    run.backoffMs = decision.type === 'counted' ? backoffOf(run, random) : 0;
+    run.retries++;
+    run.sticky = '';
+    run.tried = run.tried.concat(run.endpoint!);
+    return true;
+  }
+
+  /** After the failed try has ended. */
+  function openAgain(run: ExchangeRun): void {
+    if (run.backoffMs === 0) {
+      open(run);
+      return;
+    }
+    run.backoffTimer = new ExchangeTimer(run.backoffMs, () => {
+      run.backoffTimer = null;
+      if (!run.isOver) open(run);
+    });
+  }
+
+  function onTryTimeout(run: ExchangeRun): void {
+    run.tryTimer = null;
+    if (run.isOver) return;
+    const hasStarted = run.responseState === 'started';
+    abortTry(run, false);
+    if (hasStarted) response.cut(run, replies.backendTimeout.reason);
+    else if (retry(run, decideOnStatus(run, replies.backendTimeout.status))) openAgain(run);
+    else response.reply(run, replies.backendTimeout);
+  }
+
+  return {
+    open,
+
+    onResponseHead(run) {
+      // In the discarding state this cannot be: one try has one final head.
+      const decision = run.rule!.config.retry === undefined ? null : decideOnStatus(run, run.status);
+      if (decision === null || !retry(run, decision)) {
+        response.relayHead(run);
+        return;
+      }
+      run.responseState = 'discarding';
+      const isShort = run.responseBodyLength >= 0 && run.responseBodyLength <= MAX_DISCARDED_BYTES;
+      if (isShort && run.isRequestEnded) return;
+      abortTry(run, isSuccess(run.status));
+      openAgain(run);
+    },
+
+    onResponseEnd(run, trailers) {
+      if (run.responseState !== 'discarding') {
+        response.complete(run, trailers);
+        return;
+      }
+      endTry(run, isSuccess(run.status));
+      openAgain(run);
+    },
+
+    onUpstreamError(run, error) {
+      run.upstreamError = error.kind;
+      const { responseState } = run;
+      endTry(run, false);
+      if (responseState === 'discarding') openAgain(run);
+      else if (responseState === 'started') response.cut(run, replyToUpstreamError(error.kind).reason);
+      else if (retry(run, decideOnError(run, error))) openAgain(run);
+      else response.reply(run, replyToUpstreamError(error.kind));
+    },
+  };
+}
+
+/** What came of the body before there was somebody to take it, or again what an earlier try was sent. */
+function sendHeldBody(run: ExchangeRun): void {
+  const upstream = run.upstream!;
+  // On a connection that stands, a request that must not be sent twice cannot be retried: keeping its body is for nothing.
+  if (upstream.isReused === true && run.rule!.config.retry === undefined && !isIdempotent(run.method)) {
+    run.keepsBody = false;
+  }
+  let takesMore = true;
+  if (run.held !== null) {
+    takesMore = run.held.sendTo(upstream);
+    if (!run.keepsBody) run.held = null;
+  }
+  if (run.isRequestEnded) {
+    upstream.sendEnd(run.requestTrailers);
+    return;
+  }
+  run.steps.flushSoon(run);
+  if (takesMore) run.resumeRequest();
+  else run.pauseRequest();
+}

@@ -1,0 +1,194 @@
+/**
+ * One request from top to bottom: match, identity, filters, backend, endpoint, and the way back.
+ * The steps that may repeat are in forward-try.ts, the answer's in forward-response.ts. Knows neither sockets nor versions.
+ */
+import type { LocalReply } from '../contract/exchange.ts';
+import type { Filter } from '../contract/filter.ts';
+import type { Key } from '../contract/keys.ts';
+import { createClientIdentity } from './client-identity.ts';
+import { ExchangeRun, type ExchangeSteps } from './exchange.ts';
+import type { Observer } from './exchange-observer.ts';
+import { ExchangeTimer } from './exchange-timer.ts';
+import { matchExchange } from './forward-match.ts';
+import { abortTry, createResponsePath } from './forward-response.ts';
+import { createTryPath } from './forward-try.ts';
+import type { ServerHooks } from './http/streams.ts';
+import { replies } from './local-reply.ts';
+import type { BackendChoice, BackendRuntime, RuleRuntime } from './runtime.ts';
+import { hashText } from './upstream/hash.ts';
+import { MirrorGroup } from './upstream/mirror.ts';
+import { findSession } from './upstream/session-persistence.ts';
+
+export interface ForwarderOptions {
+  readonly observer: Observer;
+  /** The backend of a mirror; null where the key is gone. */
+  readonly backendOf: (key: Key) => BackendRuntime | null;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Adds `Forwarded` (RFC 7239) beside the X-Forwarded fields. Default: false. */
+  readonly emitsForwarded?: boolean;
+}
+
+export type Forwarder = Pick<ServerHooks, 'onRequest'>;
+
+/** Filters of the rule run first, then those of the chosen backendRef. */
+interface FilterStage {
+  filtersOf(run: ExchangeRun): readonly Filter[];
+  /** After the last filter. */
+  next(run: ExchangeRun): void;
+}
+
+/** What every server codec of a proxy calls for a request. */
+export function createForwarder(options: ForwarderOptions): Forwarder {
+  const { observer, backendOf, random, now } = options;
+  const identifyClient = createClientIdentity({ emitsForwarded: options.emitsForwarded ?? false });
+  const response = createResponsePath({ observer, now });
+  const tries = createTryPath({ response, random });
+  const steps: ExchangeSteps = {
+    onResponseHead: tries.onResponseHead,
+    onResponseEnd: tries.onResponseEnd,
+    onUpstreamError: tries.onUpstreamError,
+    onDownstreamClose: response.abandon,
+    flushSoon: createFlusher(),
+    now,
+  };
+  const ruleStage: FilterStage = { filtersOf: (run) => run.rule!.filters, next: chooseBackend };
+  const backendStage: FilterStage = { filtersOf: (run) => run.choice!.filters, next: send };
+
+  function start(run: ExchangeRun): void {
+    const refusal = matchExchange(run);
+    if (refusal !== null) return response.reply(run, refusal);
+    const timeoutMs = run.rule!.config.requestTimeoutMs;
+    if (timeoutMs !== undefined && timeoutMs > 0) {
+      run.requestTimer = new ExchangeTimer(timeoutMs, () => onRequestTimeout(run));
+    }
+    identifyClient(run.headers, run.connection, run.authority);
+    runFilters(run, ruleStage, 0);
+  }
+
+  function runFilters(run: ExchangeRun, stage: FilterStage, from: number): void {
+    const filters = stage.filtersOf(run);
+    for (let i = from; i < filters.length; i++) {
+      const result = callFilter(filters[i]!, run);
+      if (result === undefined) continue;
+      if (!isPromise(result)) return response.reply(run, result);
+      waitForFilter(run, result, () => runFilters(run, stage, i + 1));
+      return;
+    }
+    stage.next(run);
+  }
+
+  /** The client is held back meanwhile; `resume` is called unless the filter has answered or the client has left. */
+  function waitForFilter(run: ExchangeRun, result: Promise<LocalReply | undefined>, resume: () => void): void {
+    run.pauseRequest();
+    result.then(
+      (reply) => {
+        if (run.isOver) return;
+        if (reply === undefined) resume();
+        else response.reply(run, reply);
+      },
+      () => {
+        if (!run.isOver) response.reply(run, replies.filterFailed);
+      },
+    );
+  }
+
+  function chooseBackend(run: ExchangeRun): void {
+    const rule = run.rule!;
+    if (rule.config.sessionPersistence !== undefined) run.session = findSession(rule, run.headers);
+    const choice = run.session?.choice ?? chooseByWeight(rule, random);
+    if (choice === null) return response.reply(run, replies.noBackend);
+    run.choice = choice;
+    run.backend = choice.backend;
+    if (choice.backend === null) {
+      return response.reply(run, { ...replies.noBackend, reason: choice.ref.problem ?? replies.noBackend.reason });
+    }
+    if (run.session !== null) run.sticky = run.session.endpointName;
+    runFilters(run, backendStage, 0);
+  }
+
+  function send(run: ExchangeRun): void {
+    const balancing = run.backend!.config.loadBalancing;
+    if (balancing.type === 'ConsistentHash') {
+      const header = balancing.on === 'Header' ? run.headers.get(balancing.header ?? '') : undefined;
+      // A request without the header still needs a place: its client's.
+      run.affinity = hashText(header ?? run.clientAddress);
+    }
+    if (run.mirrorKeys !== null) {
+      run.mirrors = MirrorGroup.open(run, run.mirrorKeys, backendOf);
+      if (run.mirrors !== null) {
+        run.held?.sendTo(run.mirrors);
+        if (run.isRequestEnded) run.mirrors.sendEnd();
+      }
+    }
+    tries.open(run);
+  }
+
+  function onRequestTimeout(run: ExchangeRun): void {
+    run.requestTimer = null;
+    if (run.isOver) return;
+    const hasStarted = run.responseState === 'started';
+    // Before its head an endpoint that is this slow has failed; afterwards the client may be the slow one.
+    abortTry(run, hasStarted ? undefined : false);
+    if (hasStarted) response.cut(run, replies.requestTimeout.reason);
+    else response.reply(run, replies.requestTimeout);
+  }
+
+  return {
+    onRequest(head, downstream, connection) {
+      const run = new ExchangeRun(head, downstream, { connection, steps });
+      start(run);
+      return run;
+    },
+  };
+}
+
+/** A filter that throws must not take its worker along. */
+function callFilter(filter: Filter, run: ExchangeRun): ReturnType<NonNullable<Filter['onRequest']>> {
+  if (filter.onRequest === undefined) return undefined;
+  try {
+    return filter.onRequest(run);
+  } catch {
+    return replies.filterFailed;
+  }
+}
+
+function isPromise(result: LocalReply | Promise<LocalReply | undefined>): result is Promise<LocalReply | undefined> {
+  return 'then' in result;
+}
+
+/** Null where nothing has a weight. */
+function chooseByWeight(rule: RuleRuntime, random: () => number): BackendChoice | null {
+  const { backends, totalWeight } = rule;
+  if (totalWeight <= 0) return null;
+  if (backends.length === 1) return backends[0]!;
+  let point = random() * totalWeight;
+  for (const choice of backends) {
+    point -= choice.ref.weight;
+    if (point < 0) return choice;
+  }
+  return null;
+}
+
+/** Flushes request bodies once the burst that brought them has been delivered: one write for all of it. */
+function createFlusher(): (run: ExchangeRun) => void {
+  let waiting: ExchangeRun[] = [];
+  function flush(): void {
+    const runs = waiting;
+    waiting = [];
+    for (const run of runs) {
+      run.isFlushQueued = false;
+      // The end has been flushed already.
+      if (run.isOver || run.isRequestEnded) continue;
+      run.upstream?.flush();
+      run.mirrors?.flush();
+    }
+  }
+  return (run) => {
+    run.isFlushQueued = true;
+    waiting.push(run);
+    if (waiting.length === 1) queueMicrotask(flush);
+  };
+}

@@ -1,0 +1,73 @@
+/** Our own answers: which code, text and reason each failure has, and how an answer becomes fields and a body. */
+import type { LocalReply } from '../contract/exchange.ts';
+import { Field, FieldList } from './http/fields.ts';
+import type { UpstreamError } from './http/streams.ts';
+
+/** Answers of forwarding itself. The reason is what access logs and metrics show; each text says whose turn it is. */
+export const replies = {
+  badTarget: { status: 400, reason: 'BadTarget', body: 'bad request: the path is not valid\n' },
+  misdirected: {
+    status: 421,
+    reason: 'Misdirected',
+    body: 'misdirected request: this host is served on another connection\n',
+  },
+  noListener: { status: 404, reason: 'NoListener', body: 'not found: no listener serves this host\n' },
+  noRoute: { status: 404, reason: 'NoRoute', body: 'not found: no route matches this request\n' },
+  noBackend: { status: 500, reason: 'NoBackend', body: 'the route has no backend for this request\n' },
+  filterFailed: { status: 500, reason: 'FilterFailed', body: 'the request could not be processed\n' },
+  noEndpoint: { status: 503, reason: 'NoEndpoint', body: 'no endpoint of the backend is ready\n' },
+  overflow: { status: 503, reason: 'Overflow', body: 'too many requests wait for the backend\n' },
+  requestTimeout: { status: 504, reason: 'RequestTimeout', body: 'the request took too long\n' },
+  backendTimeout: { status: 504, reason: 'BackendRequestTimeout', body: 'the backend took too long\n' },
+} as const satisfies Record<string, LocalReply>;
+
+const unreachable = 'the backend cannot be reached\n';
+const broken = 'the backend broke off its answer\n';
+
+const upstreamReplies = {
+  Connect: { status: 503, reason: 'ConnectFailed', body: unreachable },
+  ConnectTimeout: { status: 503, reason: 'ConnectTimeout', body: unreachable },
+  Tls: { status: 503, reason: 'BackendTlsFailed', body: unreachable },
+  RefusedStream: { status: 503, reason: 'BackendRefusedStream', body: 'the backend refused the request\n' },
+  Closed: { status: 502, reason: 'BackendClosed', body: broken },
+  Reset: { status: 502, reason: 'BackendReset', body: broken },
+  Protocol: { status: 502, reason: 'BackendProtocolError', body: 'the backend sent an invalid answer\n' },
+} as const satisfies Record<UpstreamError['kind'], LocalReply>;
+
+/** What the client gets when no further try is made. */
+export function replyToUpstreamError(kind: UpstreamError['kind']): LocalReply {
+  return upstreamReplies[kind];
+}
+
+const plainText = new Field('content-type', 'text/plain; charset=utf-8', 'Content-Type: text/plain; charset=utf-8\r\n');
+/** A stranger's request must not be sniffed into something else by a browser (our texts may name its host). */
+const noSniff = new Field('x-content-type-options', 'nosniff', 'X-Content-Type-Options: nosniff\r\n');
+
+let dateField = new Field('date', '');
+let dateSecond = 0;
+
+/** RFC 9110 §6.6.1: who makes an answer dates it. */
+function currentDate(): Field {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    const text = new Date(second * 1000).toUTCString();
+    dateField = new Field('date', text, `Date: ${text}\r\n`);
+  }
+  return dateField;
+}
+
+/** The fields of a reply, without framing. */
+export function fieldsOf(reply: LocalReply): FieldList {
+  const fields = new FieldList();
+  fields.append(currentDate());
+  if (reply.body !== undefined) {
+    fields.append(plainText);
+    fields.append(noSniff);
+  }
+  for (const [name, value] of reply.headers ?? []) {
+    if (name.toLowerCase() === 'content-type') fields.set(name, value);
+    else fields.add(name, value);
+  }
+  return fields;
+}
