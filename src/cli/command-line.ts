@@ -28,7 +28,7 @@ function program(): Command {
   commands
     .command('version')
     .description('print the versions of headgate and of its runtime')
-    .action(() => process.stdout.write(`headgate ${version} (Node ${process.versions.node})\n`));
+    .action(() => void process.stdout.write(`headgate ${version} (Node ${process.versions.node})\n`));
   return commands;
 }
 

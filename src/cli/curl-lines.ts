@@ -64,7 +64,7 @@ function answerOf({ config, endpoints }: ControllerView, match: MatchConfig): 'b
   if (rule.filters.some((key) => config.filters[key]?.type === 'RequestRedirect')) return 'redirect';
   const isReady = rule.backends.every(
     ({ backend, weight }) =>
-      weight === 0 || (backend !== undefined && endpoints[backend]?.some((endpoint) => endpoint.ready)),
+      weight === 0 || (backend !== undefined && endpoints.get(backend)?.some((endpoint) => endpoint.ready)),
   );
   return isReady && rule.backends.some(({ weight }) => weight > 0) ? 'backend' : null;
 }
@@ -105,7 +105,7 @@ function commandFor({ table, listener, request, address }: CommandParts): string
   const resolve = isKnown
     ? []
     : ['--resolve', `${name}:${listener.port}:${address.includes(':') ? `[${address}]` : address}`];
-  return ['curl', '-s', ...(isTls ? ['-k'] : []), ...resolve, ...request.args, url].map(quoted).join(' ');
+  return ['curl', ...(isTls ? ['-k'] : []), ...resolve, ...request.args, url].map(quoted).join(' ');
 }
 
 /** Where a client on this machine reaches a listener on that address. */

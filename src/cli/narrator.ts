@@ -36,7 +36,7 @@ export function createNarrator(options: NarratorOptions): (event: ControllerEven
         break;
       case 'problems':
         // Before the first report there is nothing to compare with; it lists them all.
-        if (isStarted) tellProblems(log, event.fresh, event.solved);
+        if (isStarted) tellProblems(log, event);
         break;
       case 'live': {
         if (event.isFirst) tellReport(options, event.view);
@@ -92,15 +92,20 @@ function named(verb: string, keys: readonly string[]): string {
   return `${verb} ${keys.slice(0, maxNames).map(objectText).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
-function tellProblems(log: Log, fresh: readonly SourceProblem[], solved: readonly SourceProblem[]): void {
-  for (const problem of fresh) {
-    const stays = problem.severity === 'error' && problem.object;
-    tell(log, sourceProblemLine(problem), stays ? `The last good version of ${problem.object} stays in use.` : '');
-  }
+function tellProblems(log: Log, { view, fresh, solved }: Extract<ControllerEvent, { type: 'problems' }>): void {
+  for (const problem of fresh) tell(log, sourceProblemLine(problem), whatStays(view, problem));
   const places = new Set(fresh.map(({ file }) => file));
   // Another mistake in the same file is no reason to say that one is gone.
   const gone = solved.filter(({ file, severity }) => severity === 'error' && !places.has(file));
   for (const file of new Set(gone.map((problem) => problem.file))) log.info(`${file} is in order again`, { file });
+}
+
+/** An edit that is refused takes nothing away from what was there before it. */
+function whatStays({ resources }: ControllerView, { severity, object = '' }: SourceProblem): string {
+  if (severity !== 'error') return '';
+  const [kind = '', name = ''] = object.split(' ');
+  if (object === '') return 'The last good version of what the file holds stays in use.';
+  return resources.of(kind).has(name) ? `The last good version of ${object} stays in use.` : '';
 }
 
 /** What conditions say now and did not say before. */

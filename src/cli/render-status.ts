@@ -15,7 +15,6 @@ interface GatewayView extends ResourceWithStatus {
   };
   readonly status: ResourceWithStatus['status'] & {
     readonly addresses?: readonly { readonly value: string }[];
-    readonly listeners?: readonly { name: string; attachedRoutes?: number; conditions?: readonly TimedCondition[] }[];
   };
 }
 

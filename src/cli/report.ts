@@ -151,7 +151,7 @@ function routeLines(view: ControllerView): RouteLine[] {
 function backendLines(view: ControllerView): BackendLine[] {
   return Object.entries(view.config.backends).map(([key, { protocol }]) => {
     const { kind, namespace, name, section } = partsOf(key);
-    const endpoints = view.endpoints[key] ?? [];
+    const endpoints = view.endpoints.get(key) ?? [];
     const ready = endpoints.filter((endpoint) => endpoint.ready).length;
     return {
       backend: `${kind === 'Service' ? '' : `${kind} `}${namespace}/${name}:${section}`,

@@ -1,10 +1,19 @@
 /** Headgate in one process: files in, proxy workers out, wired together. What happens is told only through the events. */
 import { createChannel } from '../channel/in-process.ts';
+import { createCompiler } from '../compiler/compile.ts';
+import { createEndpointJoiner } from '../compiler/endpoints.ts';
 import { Controller } from '../controller/controller.ts';
 import { mapServices, mappedEndpoints, type MappedBackend } from '../controller/mapped-backends.ts';
-import type { ControllerEvent, ControllerView } from '../controller/parts.ts';
+import type { ControllerEvent, ControllerParts, ControllerView } from '../controller/parts.ts';
+import type { ListenerProblem } from '../contract/messages.ts';
+import { filterDefinitions } from '../filters/index.ts';
 import { Workers } from '../infrastructure/workers.ts';
+import { createLogSink, type LogSink } from '../proxy/observe/log-sink.ts';
 import { MetricsHub } from '../proxy/observe/metrics-hub.ts';
+import type { WorkerReport } from '../proxy/observe/observer.ts';
+import { createFileSource } from '../sources/files.ts';
+import { byWhom } from './system-errors.ts';
+import { workerDataFor, workerEntry } from './worker-start.ts';
 
 export interface StandaloneOptions {
   readonly paths: readonly string[];
@@ -16,4 +25,117 @@ export interface StandaloneOptions {
   onEvent(event: ControllerEvent): void;
   /** Something a person should see, such as a worker that is being replaced. */
   onTrouble(message: string): void;
+}
+
+/** Kinds whose changes the console names. */
+const kinds = [
+  'GatewayClass',
+  'Gateway',
+  'HTTPRoute',
+  'ReferenceGrant',
+  'Service',
+  'EndpointSlice',
+  'Secret',
+  'ConfigMap',
+  'Namespace',
+];
+
+/** What of the access log may still be on its way to a slow reader when the process ends. */
+const flushMs = 1000;
+
+export class Standalone {
+  readonly #options: StandaloneOptions;
+  readonly #controller: Controller;
+  readonly #workers: Workers;
+  readonly #metrics = new MetricsHub();
+  readonly #accessLog: LogSink = createLogSink({ fd: 1 });
+  readonly #source = new AbortController();
+  #isDraining = false;
+
+  constructor(options: StandaloneOptions) {
+    this.#options = options;
+    const channel = createChannel();
+    this.#controller = new Controller(this.#parts(channel));
+    this.#workers = new Workers({
+      count: options.workers,
+      entry: workerEntry,
+      workerData: workerDataFor(options),
+      channel,
+      onAcknowledged: (version, problems) => this.#controller.acknowledge(version, problems.map(withOwner)),
+      onRefused: (version, message) => this.#controller.refuse(version, message),
+      onTrouble: options.onTrouble,
+      onReport: (worker, report) => this.#receive(worker, report as WorkerReport),
+      onExit: (worker) => this.#metrics.forget(worker),
+    });
+  }
+
+  get view(): ControllerView {
+    return this.#controller.view;
+  }
+
+  get isReady(): boolean {
+    return this.#controller.isReady && !this.#isDraining;
+  }
+
+  /** Workers and files come up side by side; resolves when both have. */
+  async start(): Promise<void> {
+    await Promise.all([this.#workers.start(), this.#controller.start(this.#source.signal)]);
+  }
+
+  metrics(): string {
+    const { config } = this.view;
+    this.#metrics.clear('headgate_certificate_expiry_timestamp_seconds');
+    for (const { origin, notAfterMs } of Object.values(config.certificates)) {
+      const labels = { namespace: origin.namespace, secret: origin.name };
+      this.#metrics.set('headgate_certificate_expiry_timestamp_seconds', labels, notAfterMs / 1000);
+    }
+    return this.#metrics.render();
+  }
+
+  /** Not ready from now on; resolves when the last exchange has ended, `graceMs` at most. */
+  async drain(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#source.abort();
+    await this.#workers.drain(graceMs);
+    await this.#accessLog.flush(flushMs);
+  }
+
+  #parts(channel: ReturnType<typeof createChannel>): ControllerParts {
+    const { defaultAddresses, backends: mapped } = this.#options;
+    const compile = createCompiler({ filters: filterDefinitions, gatewaysWithoutClass: 'Ours' });
+    const join = createEndpointJoiner();
+    const withServices = mapServices(mapped);
+    const byHand = mappedEndpoints(mapped);
+    return {
+      source: createFileSource({ paths: this.#options.paths }),
+      kinds,
+      compile: (resources, acknowledged) => compile(withServices(resources), { acknowledged, defaultAddresses }),
+      joinEndpoints: (resources, backends) => {
+        const joined = join(Object.keys(backends), withServices(resources));
+        return byHand.size === 0 ? joined : new Map([...joined, ...[...byHand].filter(([key]) => key in backends)]);
+      },
+      publish: (version, config, endpoints) => channel.publish(version, config, endpoints),
+      onEvent: (event) => this.#options.onEvent(event),
+      now: () => performance.now(),
+      date: () => new Date(),
+    };
+  }
+
+  #receive(worker: number, report: WorkerReport): void {
+    if (report.type === 'metrics') {
+      this.#metrics.receive(worker, report);
+      return;
+    }
+    const { text, lines, written } = report;
+    // The worker sees what is done, and drops what would be too much.
+    this.#accessLog.write(text, lines, () => (new Float64Array(written)[0]! += text.length));
+  }
+}
+
+/** The proxies cannot see who holds a port; the main thread may. */
+function withOwner(problem: ListenerProblem): ListenerProblem {
+  if (problem.reason !== 'AddressInUse') return problem;
+  const port = Number(/:(\d+) is in use/.exec(problem.message)?.[1]);
+  const owner = Number.isNaN(port) ? '' : byWhom(port);
+  return owner === '' ? problem : { ...problem, message: `${problem.message} It is held${owner}.` };
 }

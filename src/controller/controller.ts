@@ -2,11 +2,12 @@
  * The loop: the newest resources are compiled, the difference goes to the proxies, their answer goes into the statuses.
  * By level, not by event: whatever arrives while it works is taken together next time. It knows no files, no sockets, no filters.
  */
-import { isEqual } from '../contract/config-diff.ts';
+import { diffConfig, isEqual } from '../contract/config-diff.ts';
 import { emptyConfig } from '../contract/gateway-config.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { resourceSet, type ResourceSet } from '../model/resources.ts';
 import { changesBetween, isNoChange } from './changes.ts';
+import { diffEndpoints } from './endpoints-diff.ts';
 import type { Acknowledged, ControllerParts, ControllerView, SourceProblem } from './parts.ts';
 import { createTimes } from './statuses.ts';
 
@@ -14,7 +15,7 @@ const nothing: ControllerView = {
   resources: resourceSet(new Map()),
   problems: [],
   config: emptyConfig,
-  endpoints: {},
+  endpoints: new Map(),
   statuses: new Map(),
   notes: [],
   version: 0,
@@ -93,10 +94,21 @@ export class Controller {
       this.#parts.onEvent({ type: 'refused', version: before.version + 1, message: String(error) });
       return;
     }
-    const version = this.#parts.publish(this.#view.config, this.#view.endpoints);
-    this.#view = { ...this.#view, version };
+    this.#publish(before);
+  }
+
+  #publish(before: ControllerView): void {
+    const { config, endpoints } = this.#view;
+    const endpointsPatch = diffEndpoints(before.endpoints, endpoints);
+    if (before.version === 0 || diffConfig(before.config, config) !== null) {
+      const version = before.version + 1;
+      this.#view = { ...this.#view, version };
+      this.#parts.publish(version, config, endpointsPatch);
+      return;
+    }
+    if (endpointsPatch) this.#parts.publish(before.version, config, endpointsPatch);
     // Nothing new to acknowledge, unless an earlier version still is.
-    if (before.acknowledged?.version === version) this.#settle(before.acknowledged);
+    if (before.acknowledged?.version === before.version) this.#settle(before.acknowledged);
   }
 
   /** The proxies have what the documents say: now the statuses may say so too. */

@@ -1,6 +1,7 @@
 /** Backends mapped by hand (`--backend`): a Service port that is answered by a local process, whatever the documents say. */
 import type { Endpoint } from '../contract/endpoints.ts';
 import { keyOf, type Key } from '../contract/keys.ts';
+import type { Endpoints } from './parts.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 
 export interface MappedBackend {
@@ -53,12 +54,12 @@ function withServices(
 }
 
 /** The endpoints of the mapped backends, by backend key: they stand in for whatever EndpointSlices say. */
-export function mappedEndpoints(mapped: readonly MappedBackend[]): Readonly<Record<Key, readonly Endpoint[]>> {
-  const endpoints: Record<Key, readonly Endpoint[]> = {};
+export function mappedEndpoints(mapped: readonly MappedBackend[]): Endpoints {
+  const endpoints = new Map<Key, readonly Endpoint[]>();
   for (const { namespace, name, port, target } of mapped) {
     const key = keyOf('Service', namespace, name, port);
     const endpoint = { address: target.host, port: target.port, ready: true, serving: true, terminating: false };
-    endpoints[key] = [...(endpoints[key] ?? []), endpoint];
+    endpoints.set(key, [...(endpoints.get(key) ?? []), endpoint]);
   }
   return endpoints;
 }

@@ -1,5 +1,5 @@
 /** What the controller's loop is made of, as it sees them: whoever wires a Headgate together hands these in. Types only. */
-import type { EndpointsTable } from '../channel/in-process.ts';
+import type { Endpoint, EndpointsPatch } from '../contract/endpoints.ts';
 import type { GatewayConfig, Table, BackendConfig } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
@@ -35,6 +35,9 @@ export interface Note {
   readonly message: string;
 }
 
+/** The endpoints of each backend. */
+export type Endpoints = ReadonlyMap<Key, readonly Endpoint[]>;
+
 export interface Compiled {
   readonly config: GatewayConfig;
   /** Without times. */
@@ -48,12 +51,12 @@ export interface ControllerParts {
   readonly kinds: readonly string[];
   compile(resources: ResourceSet, acknowledged: Acknowledged): Compiled;
   /** The endpoints of each backend; an unchanged list stays the same object. */
-  joinEndpoints(resources: ResourceSet, backends: Table<BackendConfig>): EndpointsTable;
+  joinEndpoints(resources: ResourceSet, backends: Table<BackendConfig>): Endpoints;
   /**
-   * Sends what changed to the proxies and returns the version, the same as before when the configuration did not change.
-   * The proxies' answer comes later, by `Controller.acknowledge` or `Controller.refuse`.
+   * Sends what changed to the proxies: a new version, or under the same version only endpoints.
+   * The proxies' answer to a version comes later, by `Controller.acknowledge` or `Controller.refuse`.
    */
-  publish(config: GatewayConfig, endpoints: EndpointsTable): number;
+  publish(version: number, config: GatewayConfig, endpoints: EndpointsPatch | null): void;
   onEvent(event: ControllerEvent): void;
   /** Monotonic milliseconds. */
   now(): number;
@@ -66,7 +69,7 @@ export interface ControllerView {
   readonly resources: ResourceSet;
   readonly problems: readonly SourceProblem[];
   readonly config: GatewayConfig;
-  readonly endpoints: EndpointsTable;
+  readonly endpoints: Endpoints;
   /** With times; as of the newest version that was acknowledged. */
   readonly statuses: Statuses;
   readonly notes: readonly Note[];

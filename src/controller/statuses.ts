@@ -9,7 +9,11 @@ export type TimedCondition = Condition & { readonly lastTransitionTime?: string 
 /** The status of any kind of resource; which parts there are depends on the kind. */
 export interface ResourceStatus {
   readonly conditions?: readonly TimedCondition[];
-  readonly listeners?: readonly { readonly name: string; readonly conditions?: readonly TimedCondition[] }[];
+  readonly listeners?: readonly {
+    readonly name: string;
+    readonly attachedRoutes?: number;
+    readonly conditions?: readonly TimedCondition[];
+  }[];
   readonly parents?: readonly { readonly parentRef: unknown; readonly conditions?: readonly TimedCondition[] }[];
 }
 

@@ -70,7 +70,7 @@ function pagesOf(standalone: Standalone): AdminPages {
     metrics: () => standalone.metrics(),
     config: () => {
       const { version: configVersion, config, endpoints } = standalone.view;
-      return { version: configVersion, ...redactConfig(config), endpoints };
+      return { version: configVersion, ...redactConfig(config), endpoints: Object.fromEntries(endpoints) };
     },
     status: () => {
       const { view } = standalone;

@@ -1,0 +1,39 @@
+/** Judges files as they are, without serving them: what `headgate status PATH…` and tests of manifests need. */
+import { createCompiler } from '../compiler/compile.ts';
+import type { SourceProblem } from '../controller/parts.ts';
+import { createTimes } from '../controller/statuses.ts';
+import { filterDefinitions } from '../filters/index.ts';
+import type { ResourceSet } from '../model/resources.ts';
+import { createFileSource } from '../sources/files.ts';
+import { checkPaths } from './paths.ts';
+import { statusDocument, type StatusDocument } from './status-document.ts';
+
+interface Loaded {
+  readonly resources: ResourceSet;
+  readonly problems: readonly SourceProblem[];
+}
+
+/** What would be served if the files were: as Programmed as can be said without listening on a port. */
+export async function judgeFiles(paths: readonly string[]): Promise<StatusDocument> {
+  checkPaths(paths);
+  const { resources, problems } = await load(paths);
+  const compile = createCompiler({ filters: filterDefinitions, gatewaysWithoutClass: 'Ours' });
+  const { statuses, notes } = compile(resources, { acknowledged: null, defaultAddresses: [] });
+  const timed = createTimes()(statuses, new Date().toISOString());
+  return statusDocument({ resources, statuses: timed, problems, notes, version: 0, isProgrammed: false });
+}
+
+async function load(paths: readonly string[]): Promise<Loaded> {
+  const abort = new AbortController();
+  try {
+    return await new Promise<Loaded>((resolve, reject) => {
+      const started = createFileSource({ paths }).start(
+        (resources, problems) => resolve({ resources, problems }),
+        abort.signal,
+      );
+      Promise.resolve(started).catch(reject);
+    });
+  } finally {
+    abort.abort();
+  }
+}
