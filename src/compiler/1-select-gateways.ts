@@ -1,8 +1,8 @@
 /** Step 1: which GatewayClasses and Gateways are ours. Looks at names only, never into a listener. */
-import { keyOf, type Key } from '../contract/keys.ts';
+import { keyOf } from '../contract/keys.ts';
 import type { Condition } from '../model/conditions.ts';
 import type { ResourceSet } from '../model/resources.ts';
-import type { CompilerOptions, SelectedGateway } from './resolved.ts';
+import type { CompilerOptions, Note, SelectedGateway } from './resolved.ts';
 import type { Gateway, GatewayClass } from './resource-types.ts';
 import { compareAge } from './precedence.ts';
 
@@ -13,12 +13,6 @@ export interface Selection {
   readonly gateways: readonly SelectedGateway[];
   readonly classes: readonly GatewayClass[];
   readonly notes: readonly Note[];
-}
-
-/** Something worth telling the user that no status has a place for. */
-export interface Note {
-  readonly object: Key;
-  readonly message: string;
 }
 
 export function selectGateways(resources: ResourceSet, options: CompilerOptions): Selection {

@@ -2,43 +2,29 @@
 import { keyOf } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { ResourceSet } from '../model/resources.ts';
-import type { Note } from './1-select-gateways.ts';
 import { labelsOf, refuseNewcomer } from './allowed-routes.ts';
 import { intersectHostnames, normaliseHostname } from './hostnames.ts';
 import { createMemory, remember, type Memory } from './memory.ts';
-import type { AttachedRoute, Attachment, ResolvedGateway, ResolvedListener, ResolvedParent } from './resolved.ts';
+import type { AttachedRoute, Attachment, ResolvedGateway, ResolvedListener, ResolvedParent, Note } from './resolved.ts';
 import { gatewayGroup, type Gateway, type HTTPRoute, type ParentReference } from './resource-types.ts';
 
 export type AttachMemory = Memory<AttachedRoute>;
 
 export const createAttachMemory = (): AttachMemory => createMemory<AttachedRoute>();
 
-export interface Attached {
-  readonly routes: readonly AttachedRoute[];
-  readonly notes: readonly Note[];
+/** What attachment looks at besides the route. */
+export interface AttachSurroundings {
+  readonly resources: ResourceSet;
+  /** By `namespace/name`. */
+  readonly gateways: ReadonlyMap<string, ResolvedGateway>;
 }
 
-export function attachRoutes(
-  resources: ResourceSet,
-  gateways: readonly ResolvedGateway[],
-  memory: AttachMemory,
-): Attached {
-  const byName = new Map(
-    gateways.map((resolved) => [`${resolved.gateway.metadata.namespace}/${resolved.gateway.metadata.name}`, resolved]),
-  );
-  const namespaces = resources.of('Namespace');
-  const known = resources.of<Gateway>('Gateway');
-  const notes: Note[] = [];
-  const routes: AttachedRoute[] = [];
-  for (const route of resources.of<HTTPRoute>('HTTPRoute').values()) {
-    const inputs: unknown[] = [namespaces.get(route.metadata.namespace)];
-    for (const name of gatewayNames(route)) {
-      inputs.push(byName.get(name));
-      if (!known.has(name)) notes.push(missingParent(route, name));
-    }
-    routes.push(remember(memory, { owner: route, inputs }, () => attachRoute(route, byName, resources)));
-  }
-  return { routes, notes };
+/** The same object as before if nothing it depends on has changed. */
+export function attachRoute(route: HTTPRoute, around: AttachSurroundings, memory: AttachMemory): AttachedRoute {
+  const inputs: unknown[] = [around.resources.of('Namespace').get(route.metadata.namespace)];
+  const known = around.resources.of<Gateway>('Gateway');
+  for (const name of gatewayNames(route)) inputs.push(around.gateways.get(name), known.has(name));
+  return remember(memory, { owner: route, inputs }, () => attach(route, around));
 }
 
 const namesByRoute = new WeakMap<HTTPRoute, readonly string[]>();
@@ -60,24 +46,22 @@ function gatewayName(ref: ParentReference, route: HTTPRoute): string {
   return `${ref.namespace ?? route.metadata.namespace}/${ref.name}`;
 }
 
-function missingParent(route: HTTPRoute, name: string): Note {
-  const { kind, metadata } = route;
-  return { object: keyOf(kind, metadata.namespace, metadata.name), message: `parent Gateway ${name} does not exist` };
-}
-
-function attachRoute(
-  route: HTTPRoute,
-  gateways: ReadonlyMap<string, ResolvedGateway>,
-  resources: ResourceSet,
-): AttachedRoute {
+function attach(route: HTTPRoute, { resources, gateways }: AttachSurroundings): AttachedRoute {
   const { namespace, name } = route.metadata;
   const labels = labelsOf(resources, namespace);
+  const key = keyOf(route.kind, namespace, name);
   const parents: ResolvedParent[] = [];
+  const notes: Note[] = [];
   for (const ref of route.spec.parentRefs ?? []) {
-    const gateway = isGateway(ref) ? gateways.get(gatewayName(ref, route)) : undefined;
+    if (!isGateway(ref)) continue;
+    const parent = gatewayName(ref, route);
+    const gateway = gateways.get(parent);
     if (gateway) parents.push(attachToParent(route, ref, { gateway, labels }));
+    else if (!resources.of('Gateway').has(parent)) {
+      notes.push({ object: key, message: `parent Gateway ${parent} does not exist` });
+    }
   }
-  return { route, key: keyOf(route.kind, namespace, name), parents };
+  return { route, key, parents, notes };
 }
 
 function attachToParent(

@@ -1,17 +1,17 @@
 /** Step 7: what the user reads about each object. The only place where problems become conditions. */
 import { isEqual } from '../contract/config-diff.ts';
-import { keyOf, type Key } from '../contract/keys.ts';
+import type { MatchConfig } from '../contract/gateway-config.ts';
+import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import type { Condition } from '../model/conditions.ts';
 import { classConditions, defaultControllerName, type Selection } from './1-select-gateways.ts';
 import { gatewayStatus, type GatewayStatus } from './gateway-status.ts';
-import { createMemory, remember, type Memory } from './memory.ts';
 import type {
-  AttachedRoute,
   CompilerOptions,
   Facts,
   ResolvedGateway,
   ResolvedListener,
-  TranslatedRoute,
+  RouteEntries,
+  RouteEntry,
 } from './resolved.ts';
 import { routeParentStatus, type RouteParentStatus } from './route-status.ts';
 import type { Shadows } from './unreachable.ts';
@@ -27,70 +27,85 @@ export type Statuses = ReadonlyMap<Key, ResourceStatus>;
 export interface StatusInputs {
   readonly selection: Selection;
   readonly gateways: readonly ResolvedGateway[];
-  readonly routes: readonly { readonly attached: AttachedRoute; readonly translated: TranslatedRoute }[];
+  readonly entries: RouteEntries;
   readonly shadows: ReadonlyMap<Key, Shadows>;
+  /** Matches of which `shadows` says something new. */
+  readonly news: ReadonlySet<MatchConfig>;
   readonly facts: Facts;
 }
 
-export interface StatusMemory {
-  readonly routes: Memory<ResourceStatus>;
-  previous: Statuses;
-}
-
-export const createStatusMemory = (): StatusMemory => ({ routes: createMemory(), previous: new Map() });
-
-/** A status that says the same as before is the same object. */
-export function buildStatuses(inputs: StatusInputs, options: CompilerOptions, memory: StatusMemory): Statuses {
-  const statuses = new Map<Key, ResourceStatus>();
-  const keep = (key: Key, status: ResourceStatus) => {
-    const before = memory.previous.get(key);
-    statuses.set(key, before !== undefined && isEqual(before, status) ? before : status);
-  };
-  for (const gatewayClass of inputs.selection.classes) {
-    keep(keyOf('GatewayClass', '', gatewayClass.metadata.name), { conditions: classConditions(gatewayClass) });
-  }
-  const counts = countRoutes(inputs);
-  for (const gateway of inputs.gateways) keep(gateway.key, gatewayStatus(gateway, counts, inputs.facts));
+/** The statuses after each call. One that says the same as before is the same object. */
+export function createStatusBuilder(options: CompilerOptions): (inputs: StatusInputs) => Statuses {
   const controllerName = options.controllerName ?? defaultControllerName;
-  for (const { attached, translated } of inputs.routes) {
-    if (attached.parents.length === 0) continue;
-    const shadows = shadowsOf(attached, inputs.shadows);
-    const at = { owner: attached, inputs: [translated, ...shadows] };
-    const make = () => ({
-      parents: attached.parents.map((parent) =>
-        routeParentStatus(parent, { controllerName, route: attached.route, translated, shadows: inputs.shadows }),
-      ),
-    });
-    statuses.set(attached.key, remember(memory.routes, at, make));
-  }
-  memory.previous = statuses;
-  return statuses;
+  const counts = new Map<ResolvedListener, number>();
+  const routes = new Map<Key, RouteEntry>();
+  let previous: Statuses = new Map();
+  return ({ selection, gateways, entries, shadows, news, facts }) => {
+    const statuses = new Map(previous);
+    const keep = (key: Key, status: ResourceStatus) => {
+      if (!isEqual(previous.get(key), status)) statuses.set(key, status);
+    };
+    for (const entry of entries.removed) {
+      count(counts, entry, -1);
+      statuses.delete(entry.attached.key);
+      routes.delete(entry.attached.key);
+    }
+    for (const entry of entries.added) {
+      count(counts, entry, 1);
+      routes.set(entry.attached.key, entry);
+    }
+    const changed = new Set(entries.added);
+    for (const { rule } of news) {
+      const entry = routes.get(routeOf(rule));
+      if (entry) changed.add(entry);
+    }
+    for (const entry of changed) {
+      const status = routeStatus(entry, shadows, controllerName);
+      const before = previous.get(entry.attached.key);
+      if (status) statuses.set(entry.attached.key, isEqual(before, status) && before ? before : status);
+    }
+    dropOthers(statuses, selection);
+    for (const gatewayClass of selection.classes) {
+      keep(keyOf('GatewayClass', '', gatewayClass.metadata.name), { conditions: classConditions(gatewayClass) });
+    }
+    for (const gateway of gateways) keep(gateway.key, gatewayStatus(gateway, counts, facts));
+    previous = statuses;
+    return statuses;
+  };
 }
 
-const none: readonly Shadows[] = [];
-
-function shadowsOf(attached: AttachedRoute, all: ReadonlyMap<Key, Shadows>): readonly Shadows[] {
-  if (all.size === 0) return none;
-  const found: Shadows[] = [];
-  for (const parent of attached.parents) {
-    for (const { table } of parent.attachments) {
-      const shadows = all.get(table);
-      if (shadows) found.push(shadows);
-    }
+/** Gateways and classes that are gone or not ours any more. */
+function dropOthers(statuses: Map<Key, ResourceStatus>, { gateways, classes }: Selection): void {
+  const ours = new Set(gateways.map((one) => one.key));
+  for (const one of classes) ours.add(keyOf('GatewayClass', '', one.metadata.name));
+  for (const key of statuses.keys()) {
+    const isTop = key.startsWith('Gateway/') || key.startsWith('GatewayClass/');
+    if (isTop && !ours.has(key)) statuses.delete(key);
   }
-  return found;
+}
+
+function routeOf(rule: Key): Key {
+  const { kind, namespace, name } = partsOf(rule);
+  return keyOf(kind, namespace, name);
+}
+
+/** Null for a route that names no Gateway of ours. */
+function routeStatus(
+  { attached, translated }: RouteEntry,
+  shadows: ReadonlyMap<Key, Shadows>,
+  controllerName: string,
+): ResourceStatus | null {
+  if (attached.parents.length === 0) return null;
+  const around = { controllerName, route: attached.route, translated, shadows };
+  return { parents: attached.parents.map((parent) => routeParentStatus(parent, around)) };
 }
 
 /** Accepted routes by listener, each counted once, whatever becomes of the listener. */
-function countRoutes({ routes }: StatusInputs): ReadonlyMap<ResolvedListener, number> {
-  const counts = new Map<ResolvedListener, number>();
-  for (const { attached, translated } of routes) {
-    if (translated.accepted) continue;
-    const listeners =
-      attached.parents.length === 1
-        ? (attached.parents[0]?.listeners ?? [])
-        : new Set(attached.parents.flatMap((parent) => parent.listeners));
-    for (const listener of listeners) counts.set(listener, (counts.get(listener) ?? 0) + 1);
+function count(counts: Map<ResolvedListener, number>, { attached, translated }: RouteEntry, step: 1 | -1): void {
+  if (translated.accepted) return;
+  for (const listener of new Set(attached.parents.flatMap((parent) => parent.listeners))) {
+    const total = (counts.get(listener) ?? 0) + step;
+    if (total === 0) counts.delete(listener);
+    else counts.set(listener, total);
   }
-  return counts;
 }

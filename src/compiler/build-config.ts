@@ -1,48 +1,92 @@
-/** Collects what the steps made into the keyed tables of a GatewayConfig. Decides nothing. */
-import type {
-  BackendConfig,
-  CertificateConfig,
-  FilterConfig,
-  GatewayConfig,
-  HostnameConfig,
-  ListenerConfig,
-  RouteConfig,
-  RuleConfig,
-} from '../contract/gateway-config.ts';
+/** Keeps the tables of the GatewayConfig up to date with what the steps made, entry by entry. Decides nothing. */
+import { deriveConfig, isEqual, tableNames, type ConfigPatch } from '../contract/config-diff.ts';
+import { emptyConfig, type GatewayConfig, type TableName } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { HostnameTables } from './hostname-tables.ts';
-import type { ResolvedGateway, TranslatedRoute } from './resolved.ts';
+import type { ResolvedGateway, RouteEntries, RouteEntry } from './resolved.ts';
 
-export function buildConfig(gateways: readonly ResolvedGateway[], tables: HostnameTables): GatewayConfig {
-  const listeners: Record<Key, ListenerConfig> = {};
-  const certificates: Record<Key, CertificateConfig> = {};
-  for (const listener of gateways.flatMap((gateway) => gateway.listeners)) {
-    if (listener.config === null) continue;
-    listeners[listener.key] = listener.config;
-    for (const [key, certificate] of listener.certificates) certificates[key] = certificate;
-  }
-  const hostnames: Record<Key, HostnameConfig> = {};
-  const served = new Set<TranslatedRoute>();
-  for (const [key, table] of tables) {
-    hostnames[key] = table.config;
-    for (const route of table.contributors) served.add(route);
-  }
-  return { listeners, hostnames, certificates, ...routeTables(served) };
+export interface ConfigInputs {
+  readonly gateways: readonly ResolvedGateway[];
+  readonly entries: RouteEntries;
+  readonly tables: HostnameTables;
+  /** Keys of the tables that changed. */
+  readonly changed: ReadonlySet<Key>;
 }
 
-/** Only routes that stand in a hostname table are of use to a proxy. */
-function routeTables(
-  served: ReadonlySet<TranslatedRoute>,
-): Pick<GatewayConfig, 'routes' | 'rules' | 'filters' | 'backends'> {
-  const routes: Record<Key, RouteConfig> = {};
-  const rules: Record<Key, RuleConfig> = {};
-  const filters: Record<Key, FilterConfig> = {};
-  const backends: Record<Key, BackendConfig> = {};
-  for (const route of served) {
-    routes[route.key] = route.config;
-    for (const [key, rule] of route.rules) rules[key] = rule;
-    for (const [key, filter] of route.filters) filters[key] = filter;
-    for (const [key, backend] of route.backends) backends[key] = backend;
+type Changes = Record<TableName, Map<Key, unknown>>;
+
+/** The configuration after each call; the same object where nothing changed. */
+export function createConfigBuilder(): (inputs: ConfigInputs) => GatewayConfig {
+  const current = byTable(() => new Map<Key, unknown>());
+  /** Routes that use a backend. */
+  const users = new Map<Key, number>();
+  let config = emptyConfig;
+  return ({ gateways, entries, tables, changed }) => {
+    const changes: Changes = byTable(() => new Map());
+    for (const key of changed) changes.hostnames.set(key, tables.get(key)?.config ?? null);
+    changeGateways(changes, current, gateways);
+    for (const entry of entries.removed) if (entry.tables.length > 0) removeRoute(changes, users, entry);
+    for (const entry of entries.added) if (entry.tables.length > 0) addRoute(changes, users, entry);
+    const patch = applyChanges(current, changes);
+    if (patch) config = config === emptyConfig ? whole(current) : deriveConfig(config, patch);
+    return config;
+  };
+}
+
+function byTable<T>(make: () => T): Record<TableName, T> {
+  return Object.fromEntries(tableNames.map((name) => [name, make()])) as Record<TableName, T>;
+}
+
+function changeGateways(changes: Changes, current: Changes, gateways: readonly ResolvedGateway[]): void {
+  for (const name of ['listeners', 'certificates'] as const) {
+    for (const key of current[name].keys()) changes[name].set(key, null);
   }
-  return { routes, rules, filters, backends };
+  for (const listener of gateways.flatMap((gateway) => gateway.listeners)) {
+    if (listener.config === null) continue;
+    changes.listeners.set(listener.key, listener.config);
+    for (const [key, certificate] of listener.certificates) changes.certificates.set(key, certificate);
+  }
+}
+
+function removeRoute(changes: Changes, users: Map<Key, number>, { translated }: RouteEntry): void {
+  changes.routes.set(translated.key, null);
+  for (const [key] of translated.rules) changes.rules.set(key, null);
+  for (const [key] of translated.filters) changes.filters.set(key, null);
+  for (const [key] of translated.backends) {
+    const left = (users.get(key) ?? 1) - 1;
+    users.set(key, left);
+    if (left > 0) continue;
+    users.delete(key);
+    changes.backends.set(key, null);
+  }
+}
+
+function addRoute(changes: Changes, users: Map<Key, number>, { translated }: RouteEntry): void {
+  changes.routes.set(translated.key, translated.config);
+  for (const [key, rule] of translated.rules) changes.rules.set(key, rule);
+  for (const [key, filter] of translated.filters) changes.filters.set(key, filter);
+  for (const [key, backend] of translated.backends) {
+    users.set(key, (users.get(key) ?? 0) + 1);
+    changes.backends.set(key, backend);
+  }
+}
+
+/** What really changed. An entry that says the same as before keeps its object. */
+function applyChanges(current: Changes, changes: Changes): ConfigPatch | null {
+  const patch: Record<string, Record<Key, unknown>> = {};
+  for (const name of tableNames) {
+    for (const [key, value] of changes[name]) {
+      const before = current[name].get(key) ?? null;
+      if (before === value || isEqual(before, value)) continue;
+      if (value === null) current[name].delete(key);
+      else current[name].set(key, value);
+      (patch[name] ??= {})[key] = value;
+    }
+  }
+  return Object.keys(patch).length === 0 ? null : (patch as ConfigPatch);
+}
+
+function whole(current: Changes): GatewayConfig {
+  const tables = tableNames.map((name) => [name, Object.fromEntries(current[name])]);
+  return Object.fromEntries(tables) as GatewayConfig;
 }

@@ -1,21 +1,20 @@
 /** The compiler's table of contents: resources in, configuration, statuses and notes out. Pure; what it remembers only saves time. */
 import type { GatewayConfig } from '../contract/gateway-config.ts';
 import type { ResourceSet } from '../model/resources.ts';
-import { selectGateways, type Note } from './1-select-gateways.ts';
+import { selectGateways } from './1-select-gateways.ts';
 import { createListenerMemory, resolveListeners } from './2-resolve-listeners.ts';
-import { attachRoutes, createAttachMemory } from './3-attach-routes.ts';
-import { createTranslateMemory, translateRoute, type TranslateSurroundings } from './6-translate-routes.ts';
-import { buildStatuses, createStatusMemory, type Statuses } from './7-build-status.ts';
-import { buildConfig } from './build-config.ts';
-import { buildHostnameTables, type HostnameTables } from './hostname-tables.ts';
+import type { TranslateSurroundings } from './6-translate-routes.ts';
+import { createStatusBuilder, type Statuses } from './7-build-status.ts';
+import { createConfigBuilder } from './build-config.ts';
+import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
 import { indexGrants } from './reference-grants.ts';
-import type { CompilerOptions, Facts } from './resolved.ts';
+import type { CompilerOptions, Facts, Note } from './resolved.ts';
 import type { Service } from './resource-types.ts';
-import { findShadows, type ShadowMemory } from './unreachable.ts';
+import { createRouteWalk } from './route-entries.ts';
+import { createShadowState, updateShadows } from './unreachable.ts';
 
-export type { Note } from './1-select-gateways.ts';
 export type { ResourceStatus, Statuses } from './7-build-status.ts';
-export type { CompilerOptions, Facts } from './resolved.ts';
+export type { CompilerOptions, Facts, Note } from './resolved.ts';
 
 export interface Compiled {
   /** All Gateways of ours; the keys tell them apart. */
@@ -33,28 +32,23 @@ export const noFacts: Facts = { acknowledged: null, defaultAddresses: [] };
 /** A compiler with memory: what did not change since the last call keeps its objects. */
 export function createCompiler(options: CompilerOptions): Compiler {
   const listenerMemory = createListenerMemory();
-  const attachMemory = createAttachMemory();
-  const statusMemory = createStatusMemory();
-  const translateMemory = createTranslateMemory();
-  const shadowMemory: ShadowMemory = new WeakMap();
-  let tables: HostnameTables = new Map();
   const surroundings = rememberSurroundings(options);
+  const walkRoutes = createRouteWalk();
+  const tables: HostnameTables = new Map();
+  const shadows = createShadowState();
+  const buildConfig = createConfigBuilder();
+  const buildStatuses = createStatusBuilder(options);
   return (resources, facts) => {
-    const around = surroundings(resources);
+    const translation = surroundings(resources);
     const selection = selectGateways(resources, options);
-    const gateways = resolveListeners(selection.gateways, { resources, grants: around.grants }, listenerMemory);
-    const { routes: attachedRoutes, notes } = attachRoutes(resources, gateways, attachMemory);
-    const routes = attachedRoutes
-      .filter((attached) => attached.parents.length > 0)
-      .map((attached) => ({
-        attached,
-        translated: translateRoute(attached.route, attached.key, { around, memory: translateMemory }),
-      }));
-    tables = buildHostnameTables(routes, tables);
-    const shadows = findShadows(tables, gateways, shadowMemory);
-    const config = buildConfig(gateways, tables);
-    const statuses = buildStatuses({ selection, gateways, routes, shadows, facts }, options, statusMemory);
-    return { config, statuses, notes: [...selection.notes, ...notes] };
+    const gateways = resolveListeners(selection.gateways, { resources, grants: translation.grants }, listenerMemory);
+    const entries = walkRoutes({ resources, gateways, translation });
+    const changed = updateHostnameTables(tables, entries);
+    const news = updateShadows(shadows, { tables, changed, gateways });
+    const config = buildConfig({ gateways, entries, tables, changed });
+    const statuses = buildStatuses({ selection, gateways, entries, shadows: shadows.found, news, facts });
+    const notes = [...selection.notes, ...entries.all.flatMap((entry) => entry.attached.notes)];
+    return { config, statuses, notes };
   };
 }
 

@@ -63,16 +63,21 @@ function resolvedFinding({ listeners }: ResolvedGateway): Finding {
 
 /** `Programmed=True` only when the proxies have said so. */
 function programmedFinding({ accepted, programmed, listeners }: ResolvedGateway, facts: Facts): Finding {
-  const no = (problem: Problem): Finding => ({ type: 'Programmed', status: 'False', ...problem });
-  if (accepted) return no({ reason: 'Invalid', message: accepted.message });
-  if (programmed) return no(programmed);
+  if (accepted) return notProgrammed({ reason: 'Invalid', message: accepted.message });
+  if (programmed) return notProgrammed(programmed);
   const served = listeners.filter((listener) => listener.config !== null);
-  if (served.length === 0) return no({ reason: 'Invalid', message: 'no listener can be served; see the listeners' });
+  if (served.length === 0)
+    return notProgrammed({ reason: 'Invalid', message: 'no listener can be served; see the listeners' });
   if (!facts.acknowledged) return pending;
   const problems = served.map((listener) => problemOf(listener, facts));
   const first = problems.find((problem) => problem !== null);
-  if (first && (problems.every((problem) => problem !== null) || first.reason === 'AddressNotUsable')) return no(first);
+  if (first && (problems.every((problem) => problem !== null) || first.reason === 'AddressNotUsable'))
+    return notProgrammed(first);
   return { type: 'Programmed', status: 'True', reason: 'Programmed', message: 'the proxies serve this version' };
+}
+
+function notProgrammed(problem: Problem): Finding {
+  return { type: 'Programmed', status: 'False', ...problem };
 }
 
 const pending: Finding = {

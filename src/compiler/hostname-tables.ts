@@ -1,9 +1,8 @@
 /** Puts the matches of all routes that share a listener, a hostname and an own hostname into one list, in order of precedence. */
 import type { HostnameConfig } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
-import { isSameList } from './memory.ts';
 import { compareMatches, type RankedMatch } from './precedence.ts';
-import type { Attachment, AttachedRoute, ResolvedListener, TranslatedRoute } from './resolved.ts';
+import type { Attachment, ResolvedListener, RouteEntries } from './resolved.ts';
 
 export interface HostnameTable {
   readonly key: Key;
@@ -11,61 +10,82 @@ export interface HostnameTable {
   readonly config: HostnameConfig;
   /** The matches of `config` with their routes, in the same order. */
   readonly ranked: readonly RankedMatch[];
-  readonly contributors: readonly TranslatedRoute[];
 }
 
-export type HostnameTables = ReadonlyMap<Key, HostnameTable>;
+export type HostnameTables = Map<Key, HostnameTable>;
 
-interface Draft {
-  readonly attachment: Attachment;
-  readonly contributors: TranslatedRoute[];
+interface Change {
+  attachment: Attachment;
+  readonly gone: Set<RankedMatch>;
+  readonly come: RankedMatch[];
 }
 
-/** `previous` lends the tables to which nothing happened, so that only changed ones are sorted. */
-export function buildHostnameTables(
-  routes: readonly { readonly attached: AttachedRoute; readonly translated: TranslatedRoute }[],
-  previous: HostnameTables,
-): HostnameTables {
-  const drafts = new Map<Key, Draft>();
-  for (const { attached, translated } of routes) {
-    if (translated.accepted) continue;
-    for (const parent of attached.parents)
-      for (const attachment of parent.attachments) addTo(drafts, attachment, translated);
+/** Brings the tables up to date and returns the keys of those that changed. Only they are sorted. */
+export function updateHostnameTables(tables: HostnameTables, entries: RouteEntries): ReadonlySet<Key> {
+  const changes = collectChanges(entries);
+  for (const [key, { attachment, gone, come }] of changes) {
+    const before = tables.get(key)?.ranked ?? [];
+    const ranked = merge(before, gone, come);
+    if (ranked.length === 0) tables.delete(key);
+    else tables.set(key, makeTable(attachment, ranked));
   }
-  const tables = new Map<Key, HostnameTable>();
-  for (const [key, { attachment, contributors }] of drafts) {
-    const before = previous.get(key);
-    const isSame = before?.listener === attachment.listener && isSameList(before.contributors, contributors);
-    tables.set(key, isSame ? before : sortTable(attachment, contributors, before));
+  return new Set(changes.keys());
+}
+
+/** A few changes to a long list are put in their places one by one, which is far quicker than to sort it again. */
+function merge(
+  before: readonly RankedMatch[],
+  gone: ReadonlySet<RankedMatch>,
+  come: readonly RankedMatch[],
+): readonly RankedMatch[] {
+  if ((gone.size + come.length) * 16 > before.length) {
+    return [...before.filter((one) => !gone.has(one)), ...come].toSorted(compareMatches);
   }
-  return tables;
+  const ranked = [...before];
+  for (const one of gone) {
+    const at = placeOf(ranked, one);
+    if (ranked[at] === one) ranked.splice(at, 1);
+  }
+  for (const one of come) ranked.splice(placeOf(ranked, one), 0, one);
+  return ranked;
 }
 
-function addTo(drafts: Map<Key, Draft>, attachment: Attachment, route: TranslatedRoute): void {
-  if (attachment.listener.config === null) return;
-  const draft = drafts.get(attachment.table);
-  if (!draft) drafts.set(attachment.table, { attachment, contributors: [route] });
-  // Two parentRefs of one route may name the same listener; they come one after the other.
-  else if (draft.contributors.at(-1) !== route) draft.contributors.push(route);
+/** Where it stands, or would stand, in the sorted list: no two matches compare equal. */
+function placeOf(ranked: readonly RankedMatch[], wanted: RankedMatch): number {
+  let [low, high] = [0, ranked.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const one = ranked[middle];
+    if (one && compareMatches(one, wanted) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
-function sortTable(
-  { table, listener, hostname, own }: Attachment,
-  contributors: readonly TranslatedRoute[],
-  before: HostnameTable | undefined,
-): HostnameTable {
-  const ranked = mergeSorted(contributors, before);
+function collectChanges({ removed, added }: RouteEntries): ReadonlyMap<Key, Change> {
+  const changes = new Map<Key, Change>();
+  const changeOf = (attachment: Attachment): Change => {
+    let change = changes.get(attachment.table);
+    if (!change) changes.set(attachment.table, (change = { attachment, gone: new Set(), come: [] }));
+    return change;
+  };
+  for (const entry of removed) {
+    for (const attachment of entry.tables) {
+      const { gone } = changeOf(attachment);
+      for (const one of entry.translated.matches) gone.add(one);
+    }
+  }
+  for (const entry of added) {
+    for (const attachment of entry.tables) {
+      const change = changeOf(attachment);
+      change.attachment = attachment;
+      change.come.push(...entry.translated.matches);
+    }
+  }
+  return changes;
+}
+
+function makeTable({ table, listener, hostname, own }: Attachment, ranked: readonly RankedMatch[]): HostnameTable {
   const config = { listener: listener.key, hostname, own, matches: ranked.map((one) => one.match) };
-  return { key: table, listener, config, ranked, contributors };
-}
-
-/** Begins with what was sorted before, which a sort then finds nearly in order. */
-function mergeSorted(contributors: readonly TranslatedRoute[], before: HostnameTable | undefined): RankedMatch[] {
-  if (!before) return contributors.flatMap((route) => route.matches).sort(compareMatches);
-  const known = new Set(before.contributors);
-  const kept = new Set(contributors);
-  const gone = new Set(before.contributors.filter((route) => !kept.has(route)).flatMap((route) => route.matches));
-  const ranked = before.ranked.filter((one) => !gone.has(one));
-  for (const route of contributors) if (!known.has(route)) ranked.push(...route.matches);
-  return ranked.sort(compareMatches);
+  return { key: table, listener, config, ranked };
 }

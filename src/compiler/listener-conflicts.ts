@@ -71,9 +71,12 @@ function hostnameConflict(listener: Listener, rivals: readonly Listener[]): Prob
 }
 
 function overlap(listener: Listener, rival: Listener): Problem {
-  const text = (of: Listener) => `${of.name} (${of.hostname ?? 'every hostname'})`;
   const message =
-    `the hostnames of ${text(listener)} and ${text(rival)} overlap on port ${listener.port}; ` +
+    `the hostnames of ${nameOf(listener)} and ${nameOf(rival)} overlap on port ${listener.port}; ` +
     'a request that reuses a connection made for the other one is answered with 421, and the client connects anew';
   return { reason: 'OverlappingHostnames', message };
+}
+
+function nameOf(listener: Listener): string {
+  return `${listener.name} (${listener.hostname ?? 'every hostname'})`;
 }

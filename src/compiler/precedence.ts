@@ -13,7 +13,11 @@ export interface RankedMatch {
 /** Exact paths first (spec). Regular expressions are the implementation's choice: the writer of one means it, so before prefixes. */
 const pathRank = { Exact: 0, RegularExpression: 1, PathPrefix: 2 } as const;
 
-/** Gateway API, HTTPRouteRule.matches. Never depends on the order in which resources arrived. */
+/**
+ * Gateway API, HTTPRouteRule.matches. Equal paths come to stand together: of two different ones that are Exact, or prefixes of
+ * the same length, a request fits only one, and which of two regular expressions goes first is the implementation's choice.
+ * Never depends on the order in which resources arrived.
+ */
 export function compareMatches(a: RankedMatch, b: RankedMatch): number {
   return compareConditions(a.match, b.match) || compareAge(a.route, b.route) || compareIndex(a, b);
 }
@@ -21,7 +25,8 @@ export function compareMatches(a: RankedMatch, b: RankedMatch): number {
 function compareConditions(a: MatchConfig, b: MatchConfig): number {
   return (
     pathRank[a.path.type] - pathRank[b.path.type] ||
-    (a.path.type === 'Exact' ? 0 : b.path.value.length - a.path.value.length) ||
+    b.path.value.length - a.path.value.length ||
+    compareText(a.path.value, b.path.value) ||
     Number(b.method !== undefined) - Number(a.method !== undefined) ||
     (b.headers?.length ?? 0) - (a.headers?.length ?? 0) ||
     (b.query?.length ?? 0) - (a.query?.length ?? 0)

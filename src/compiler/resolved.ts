@@ -4,7 +4,6 @@ import type {
   CertificateConfig,
   FilterConfig,
   ListenerConfig,
-  ListenerProtocol,
   RouteConfig,
   RuleConfig,
 } from '../contract/gateway-config.ts';
@@ -12,7 +11,6 @@ import type { AnyFilterDefinition } from '../contract/filter.ts';
 import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { Problem } from '../contract/problem.ts';
-import type { Finding } from '../model/conditions.ts';
 import type { RankedMatch } from './precedence.ts';
 import type { Gateway, HTTPRoute, Listener, ParentReference, RouteGroupKind } from './resource-types.ts';
 
@@ -83,7 +81,24 @@ export interface ResolvedParent {
 export interface AttachedRoute {
   readonly route: HTTPRoute;
   readonly key: Key;
+  /** Only those that are Gateways of ours. */
   readonly parents: readonly ResolvedParent[];
+  readonly notes: readonly Note[];
+}
+
+/** A route with all that the later steps ask about it. The same object as long as nothing about it changed. */
+export interface RouteEntry {
+  readonly attached: AttachedRoute;
+  readonly translated: TranslatedRoute;
+  /** Keys of the HostnameConfigs its matches stand in; empty where no request can come to it. */
+  readonly tables: readonly Attachment[];
+}
+
+/** All entries, and what became of them since the last time. */
+export interface RouteEntries {
+  readonly all: readonly RouteEntry[];
+  readonly removed: readonly RouteEntry[];
+  readonly added: readonly RouteEntry[];
 }
 
 /** A route as entries of the tables, and what is wrong with it whatever its parent. */
@@ -99,11 +114,8 @@ export interface TranslatedRoute {
   readonly resolvedRefs: Problem | null;
 }
 
-/** Why matches of a route can never take a request, by the listener tables they stand in. */
-export interface RouteFinding {
-  readonly route: Key;
-  readonly gateway: Key;
-  readonly finding: Finding;
+/** Something worth telling the user that no status has a place for. */
+export interface Note {
+  readonly object: Key;
+  readonly message: string;
 }
-
-export const protocols: readonly ListenerProtocol[] = ['HTTP', 'HTTPS', 'TLS', 'TCP', 'UDP'];

@@ -9,63 +9,78 @@ import type { ResolvedGateway, ResolvedListener } from './resolved.ts';
 /** For each match of a table that is never reached: who is, in words. */
 export type Shadows = ReadonlyMap<MatchConfig, string>;
 
-interface Known {
-  readonly earlier: readonly HostnameTable[];
-  readonly rival: ResolvedListener | undefined;
-  readonly shadows: Shadows;
+export interface ShadowState {
+  /** Tables of one listener and hostname: a request tries them one after the other. */
+  readonly groups: Map<string, Map<Key, HostnameTable>>;
+  readonly groupOfTable: Map<Key, string>;
+  /** By table; tables without shadows are left out. */
+  readonly found: Map<Key, Shadows>;
 }
 
-/** Remembered by table. */
-export type ShadowMemory = WeakMap<HostnameTable, Known>;
+export const createShadowState = (): ShadowState => ({ groups: new Map(), groupOfTable: new Map(), found: new Map() });
 
 /** More pairs than this are not compared: the finding is a hint, not worth delaying a change. */
 const pairLimit = 200_000;
 
-/** Tables without shadows are left out. */
-export function findShadows(
-  tables: HostnameTables,
-  gateways: readonly ResolvedGateway[],
-  memory: ShadowMemory,
-): ReadonlyMap<Key, Shadows> {
-  const found = new Map<Key, Shadows>();
-  const gatewayOf = new Map(gateways.flatMap((gateway) => gateway.listeners.map((listener) => [listener, gateway])));
-  const groups = groupByHostname(tables);
-  for (const table of tables.values()) {
-    const earlier = earlierThan(table, groups.get(groupOf(table)) ?? []);
-    const rival = findRival(table, gatewayOf.get(table.listener)?.listeners ?? []);
-    let known = memory.get(table);
-    if (
-      !known ||
-      known.rival !== rival ||
-      known.earlier.length !== earlier.length ||
-      known.earlier.some((one, i) => one !== earlier[i])
-    ) {
-      known = { earlier, rival, shadows: rival ? everything(table, rival) : shadowsOf(table, earlier) };
-      memory.set(table, known);
+/** Looks at the tables that changed and their neighbours. Returns the matches of which something new is to be said. */
+export function updateShadows(
+  state: ShadowState,
+  {
+    tables,
+    changed,
+    gateways,
+  }: { tables: HostnameTables; changed: ReadonlySet<Key>; gateways: readonly ResolvedGateway[] },
+): ReadonlySet<MatchConfig> {
+  const news = new Set<MatchConfig>();
+  const siblings = new Map(gateways.flatMap((one) => one.listeners.map((listener) => [listener, one.listeners])));
+  for (const group of regroup(state, tables, changed)) {
+    const members = state.groups.get(group);
+    for (const table of members?.values() ?? []) {
+      const rival = findRival(table, siblings.get(table.listener) ?? []);
+      const shadows = rival ? everything(table, rival) : shadowsOf(table, earlierThan(table, members));
+      noteNews(state.found.get(table.key), shadows, news);
+      if (shadows.size > 0) state.found.set(table.key, shadows);
+      else state.found.delete(table.key);
     }
-    if (known.shadows.size > 0) found.set(table.key, known.shadows);
   }
-  return found;
+  return news;
 }
 
-function groupOf(table: HostnameTable): string {
-  return `${table.config.listener} ${table.config.hostname}`;
+/** Puts the changed tables into their groups; returns the groups that are to be looked at. */
+function regroup(state: ShadowState, tables: HostnameTables, changed: ReadonlySet<Key>): ReadonlySet<string> {
+  const touched = new Set<string>();
+  for (const key of changed) {
+    const table = tables.get(key);
+    const group = table ? `${table.config.listener} ${table.config.hostname}` : state.groupOfTable.get(key);
+    if (group === undefined) continue;
+    touched.add(group);
+    const members = state.groups.get(group) ?? new Map<Key, HostnameTable>();
+    state.groups.set(group, members);
+    if (table) {
+      members.set(key, table);
+      state.groupOfTable.set(key, group);
+    } else {
+      members.delete(key);
+      state.groupOfTable.delete(key);
+      state.found.delete(key);
+      if (members.size === 0) state.groups.delete(group);
+    }
+  }
+  return touched;
 }
 
-function groupByHostname(tables: HostnameTables): ReadonlyMap<string, readonly HostnameTable[]> {
-  const groups = new Map<string, HostnameTable[]>();
-  for (const table of tables.values()) {
-    const group = groups.get(groupOf(table));
-    if (group) group.push(table);
-    else groups.set(groupOf(table), [table]);
-  }
-  return groups;
+function noteNews(before: Shadows | undefined, after: Shadows, news: Set<MatchConfig>): void {
+  for (const [match, text] of after) if (before?.get(match) !== text) news.add(match);
+  for (const match of before?.keys() ?? []) if (!after.has(match)) news.add(match);
 }
 
 /** The tables that every request for this hostname tries first. */
-function earlierThan(table: HostnameTable, group: readonly HostnameTable[]): readonly HostnameTable[] {
-  if (group.length < 2) return [];
-  return group
+function earlierThan(
+  table: HostnameTable,
+  group: ReadonlyMap<Key, HostnameTable> | undefined,
+): readonly HostnameTable[] {
+  if (!group || group.size < 2) return [];
+  return [...group.values()]
     .filter((other) => compareHostnames(other.config.own, table.config.own) < 0)
     .toSorted((a, b) => compareHostnames(a.config.own, b.config.own));
 }
@@ -91,15 +106,7 @@ function everything(table: HostnameTable, rival: ResolvedListener): Shadows {
 
 function shadowsOf(table: HostnameTable, earlier: readonly HostnameTable[]): Shadows {
   const shadows = new Map<MatchConfig, string>();
-  // Within one table wider matches come later, so that only an identical one can be in the way.
-  const first = new Map<string, RankedMatch>();
-  for (const one of table.ranked) {
-    const identity = identityOf(one.match);
-    const winner = first.get(identity);
-    if (!winner) first.set(identity, one);
-    else if (winner.match.rule !== one.match.rule)
-      shadows.set(one.match, `${describe(winner)} has the same match and comes first`);
-  }
+  findRepeats(table.ranked, shadows);
   for (const other of earlier) {
     if (other.ranked.length * table.ranked.length > pairLimit) continue;
     for (const one of table.ranked) {
@@ -110,13 +117,39 @@ function shadowsOf(table: HostnameTable, earlier: readonly HostnameTable[]): Sha
   return shadows;
 }
 
+/** Within one table wider matches come later, so that only an identical one can be in the way; same paths stand together. */
+function findRepeats(ranked: readonly RankedMatch[], shadows: Map<MatchConfig, string>): void {
+  let start = 0;
+  while (start < ranked.length) {
+    let end = start + 1;
+    while (end < ranked.length && isSamePath(ranked[start], ranked[end])) end++;
+    if (end - start > 1) findIdentical(ranked.slice(start, end), shadows);
+    start = end;
+  }
+}
+
+function isSamePath(a: RankedMatch | undefined, b: RankedMatch | undefined): boolean {
+  return a?.match.path.type === b?.match.path.type && a?.match.path.value === b?.match.path.value;
+}
+
+function findIdentical(run: readonly RankedMatch[], shadows: Map<MatchConfig, string>): void {
+  const first = new Map<string, RankedMatch>();
+  for (const one of run) {
+    const identity = identityOf(one.match);
+    const winner = first.get(identity);
+    if (!winner) first.set(identity, one);
+    else if (winner.match.rule !== one.match.rule) {
+      shadows.set(one.match, `${describe(winner)} has the same match and comes first`);
+    }
+  }
+}
+
 function describe({ route, ruleIndex }: RankedMatch): string {
   return `${route.kind} ${route.metadata.namespace}/${route.metadata.name} rules[${ruleIndex}]`;
 }
 
-function identityOf({ path, method, headers, query }: MatchConfig): string {
-  if (headers === undefined && query === undefined) return `${path.type} ${method ?? ''} ${path.value}`;
-  return JSON.stringify([path.type, path.value, method, headers, query]);
+function identityOf({ method, headers, query }: MatchConfig): string {
+  return headers === undefined && query === undefined ? (method ?? '') : JSON.stringify([method, headers, query]);
 }
 
 /** Whether every request that fits `narrow` also fits `wide`. Says no where it cannot tell. */

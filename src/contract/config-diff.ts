@@ -7,8 +7,14 @@ export type ConfigPatch = { readonly [T in TableName]?: Readonly<Record<Key, Gat
 
 export const tableNames = Object.keys(emptyConfig) as readonly TableName[];
 
+/** For a configuration made by `deriveConfig`: what it was made from. Its difference is known without looking at a table. */
+const origins = new WeakMap<GatewayConfig, { readonly from: GatewayConfig; readonly patch: ConfigPatch }>();
+
 /** What turns `from` into `to`; null when there is nothing to do. Identical objects are never looked into. */
 export function diffConfig(from: GatewayConfig, to: GatewayConfig): ConfigPatch | null {
+  if (from === to) return null;
+  const origin = origins.get(to);
+  if (origin?.from === from) return origin.patch;
   const patch: Record<string, Record<Key, unknown>> = {};
   for (const name of tableNames) {
     const changed = diffTable(from[name], to[name]);
@@ -58,16 +64,56 @@ export function isEqual(a: unknown, b: unknown): boolean {
 /** The configuration after the patch. Tables the patch does not name stay the same objects. */
 export function patchConfig(config: GatewayConfig, patch: ConfigPatch): GatewayConfig {
   const next: Record<string, Record<Key, unknown>> = { ...config };
-  for (const name of tableNames) {
-    const changed = patch[name];
-    if (!changed) continue;
-    const table: Record<Key, unknown> = { ...config[name] };
-    for (const key in changed) {
-      const value = changed[key];
-      if (value === null) delete table[key];
-      else table[key] = value;
-    }
-    next[name] = table;
-  }
+  for (const name of tableNames) next[name] = patchTable(config[name], patch[name]);
   return next as unknown as GatewayConfig;
+}
+
+function patchTable(
+  from: Readonly<Record<Key, unknown>>,
+  changed: Readonly<Record<Key, unknown>> | undefined,
+): Record<Key, unknown> {
+  if (!changed) return from;
+  const table: Record<Key, unknown> = { ...from };
+  for (const key in changed) {
+    const value = changed[key];
+    if (value === null) delete table[key];
+    else table[key] = value;
+  }
+  return table;
+}
+
+/** So many derived configurations may stand on each other before their tables are made: bounds what a lookup walks and what is kept. */
+const derivedLimit = 64;
+
+const depths = new WeakMap<GatewayConfig, number>();
+
+/**
+ * As `patchConfig`, but the tables are made only when somebody looks at them: copying a table of 10,000 entries takes
+ * longer than all else that one changed route causes.
+ */
+export function deriveConfig(from: GatewayConfig, patch: ConfigPatch): GatewayConfig {
+  const depth = (depths.get(from) ?? 0) + 1;
+  if (depth > derivedLimit) {
+    const whole = patchConfig(from, patch);
+    origins.set(whole, { from, patch });
+    return whole;
+  }
+  let base: GatewayConfig | null = from;
+  const made: Record<string, unknown> = {};
+  const derived = {};
+  for (const name of tableNames) {
+    const get = () => {
+      if (base !== null && made[name] === undefined) {
+        made[name] = patchTable(base[name], patch[name]);
+        // Once all tables are there, what they were made from can go.
+        if (Object.keys(made).length === tableNames.length) base = null;
+      }
+      return made[name];
+    };
+    Object.defineProperty(derived, name, { enumerable: true, get });
+  }
+  const config = derived as GatewayConfig;
+  depths.set(config, depth);
+  origins.set(config, { from, patch });
+  return config;
 }
