@@ -36,6 +36,8 @@ export interface ProxyOptions {
   readonly limits?: Limits;
 }
 
+const environment = { random: Math.random, now: () => performance.now() };
+
 export class Proxy {
   readonly #options: ProxyOptions;
   readonly #wheel = new DeadlineWheel();
@@ -52,10 +54,12 @@ export class Proxy {
     const { observer, limits = defaultLimits } = options;
     const wheel = this.#wheel;
     wheel.start();
-    const now = () => performance.now();
-    const { random } = Math;
-    this.#backends = new Backends({ createPool: createPoolFactory(limits, wheel), random, now });
-    const { onRequest } = createForwarder({ limits, observer, backends: this.#backends, random, now });
+    this.#backends = new Backends({ createPool: createPoolFactory(limits, wheel), ...environment });
+    const { onRequest } = createForwarder({
+      observer,
+      backendOf: (key) => this.#backends.get(key),
+      ...environment,
+    });
     const hooks: ServerHooks = {
       onRequest,
       onRejected: (_connection, _status, reason) => observer.onRejectedRequest(reason),
@@ -144,7 +148,7 @@ export class Proxy {
       version,
       filterDefinitions: this.#options.filters,
       backendOf: (key) => this.#backends.get(key),
-      filterContext: { random: Math.random, now: () => performance.now() },
+      filterContext: environment,
     });
   }
 
