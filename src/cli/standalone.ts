@@ -1,22 +1,21 @@
-/** Headgate in one process: files in, proxy workers out, wired together. What happens is told only through the events. */
+/** Headgate in one process: resources in, proxy workers out, wired together. What happens is told only through the events. */
 import { createChannel } from '../channel/in-process.ts';
 import { createCompiler } from '../compiler/compile.ts';
 import { createEndpointJoiner } from '../compiler/endpoints.ts';
 import { Controller } from '../controller/controller.ts';
 import { mapServices, mappedEndpoints, type MappedBackend } from '../controller/mapped-backends.ts';
-import type { ControllerEvent, ControllerParts, ControllerView } from '../controller/parts.ts';
+import type { ControllerEvent, ControllerParts, ControllerView, Source } from '../controller/parts.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { filterDefinitions } from '../filters/index.ts';
 import { Workers } from '../infrastructure/workers.ts';
 import { createLogSink, type LogSink } from '../proxy/observe/log-sink.ts';
 import { MetricsHub } from '../proxy/observe/metrics-hub.ts';
 import type { WorkerReport } from '../proxy/observe/observer.ts';
-import { createFileSource } from '../sources/files.ts';
 import { byWhom } from './system-errors.ts';
 import { workerDataFor, workerEntry } from './worker-start.ts';
 
 export interface StandaloneOptions {
-  readonly paths: readonly string[];
+  readonly source: Source;
   readonly workers: number;
   /** What Gateways without `spec.addresses` listen on. */
   readonly defaultAddresses: readonly string[];
@@ -54,12 +53,13 @@ export class Standalone {
 
   constructor(options: StandaloneOptions) {
     this.#options = options;
+    const { workers, defaultAddresses, accessLog } = options;
     const channel = createChannel();
     this.#controller = new Controller(this.#parts(channel));
     this.#workers = new Workers({
-      count: options.workers,
+      count: workers,
       entry: workerEntry,
-      workerData: workerDataFor(options),
+      workerData: workerDataFor({ workers, defaultAddresses, accessLog }),
       channel,
       onAcknowledged: (version, problems) => this.#controller.acknowledge(version, problems.map(withOwner)),
       onRefused: (version, message) => this.#controller.refuse(version, message),
@@ -77,7 +77,7 @@ export class Standalone {
     return this.#controller.isReady && !this.#isDraining;
   }
 
-  /** Workers and files come up side by side; resolves when both have. */
+  /** Workers and source come up side by side; resolves when both have. */
   async start(): Promise<void> {
     await Promise.all([this.#workers.start(), this.#controller.start(this.#source.signal)]);
   }
@@ -107,7 +107,7 @@ export class Standalone {
     const withServices = mapServices(mapped);
     const byHand = mappedEndpoints(mapped);
     return {
-      source: createFileSource({ paths: this.#options.paths }),
+      source: this.#options.source,
       kinds,
       compile: (resources, acknowledged) => compile(withServices(resources), { acknowledged, defaultAddresses }),
       joinEndpoints: (resources, backends) => {

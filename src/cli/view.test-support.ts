@@ -33,7 +33,13 @@ export function viewOf(yaml: string, acknowledged: Acknowledged = { version: 1, 
   };
 }
 
+/** With its class, so that nothing is said about that. */
 export const gateway = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: { name: headgate }
+spec: { controllerName: headgate.dev/gateway-controller }
+---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: { name: web, namespace: shop }

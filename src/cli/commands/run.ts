@@ -5,6 +5,7 @@ import { outputTo, type Output } from '../../lib/output.ts';
 import { redactConfig } from '../../controller/redact.ts';
 import { startAdminApi, type AdminApi, type AdminPages } from '../../controller/admin-api.ts';
 import type { MappedBackend } from '../../controller/mapped-backends.ts';
+import { createFileSource } from '../../sources/files.ts';
 import type { HostPort } from '../arguments.ts';
 import { checkPaths } from '../paths.ts';
 import { createNarrator } from '../narrator.ts';
@@ -35,7 +36,7 @@ export async function run(options: RunOptions): Promise<void> {
   const { log, style } = consoleFor(options, output);
   const defaultAddresses = options.address.length > 0 ? options.address : ['0.0.0.0', '::'];
   const standalone = new Standalone({
-    paths: options.paths,
+    source: createFileSource({ paths: options.paths }),
     workers: options.workers,
     defaultAddresses,
     backends: options.backend,
