@@ -1,0 +1,32 @@
+/** One listener at run time: from a request to the rule that takes it. Immutable; made anew when something below it changed. */
+import type { HostnameConfig, ListenerConfig } from '../../contract/gateway-config.ts';
+import type { Key } from '../../contract/keys.ts';
+import type { ListenerRuntime, MatchInput, RuleMatch } from '../runtime.ts';
+import { buildHostnameTable, compareHostnames, findByHost } from './hostname-table.ts';
+import { findMatch, type PathTable } from './path-table.ts';
+
+/** The matches of one HostnameConfig. `results` stands in the order of its matches. */
+export interface HostnameRoutes {
+  readonly config: HostnameConfig;
+  readonly paths: PathTable;
+  readonly results: readonly RuleMatch[];
+}
+
+export function buildListener(key: Key, config: ListenerConfig, hostnames: readonly HostnameRoutes[]): ListenerRuntime {
+  const ordered = hostnames.length < 2 ? hostnames : hostnames.toSorted(byOwnHostname);
+  const table = buildHostnameTable(ordered.map((routes) => [routes.config.hostname, routes] as const));
+  return {
+    key,
+    config,
+    match: (request) => findByHost(table, request.host, { subject: request, take: takeRequest }),
+  };
+}
+
+function byOwnHostname(a: HostnameRoutes, b: HostnameRoutes): number {
+  return compareHostnames(a.config.own, b.config.own);
+}
+
+function takeRequest(routes: HostnameRoutes, request: MatchInput): RuleMatch | null {
+  const index = findMatch(routes.paths, request);
+  return index < 0 ? null : routes.results[index]!;
+}

@@ -1,0 +1,107 @@
+/** Filters and rules at run time, kept from the previous snapshot wherever nothing they are made of has changed. */
+import type { AnyFilterDefinition, Filter, FilterContext } from '../../contract/filter.ts';
+import type { FilterConfig, GatewayConfig, RuleConfig, WeightedBackend } from '../../contract/gateway-config.ts';
+import type { Key } from '../../contract/keys.ts';
+import type { BackendChoice, BackendRuntime, RuleRuntime } from '../runtime.ts';
+
+export interface RuleParts {
+  readonly config: GatewayConfig;
+  readonly filterDefinitions: readonly AnyFilterDefinition[];
+  readonly filterContext: FilterContext;
+  backendOf(key: Key): BackendRuntime | null | undefined;
+}
+
+export type Filters = ReadonlyMap<Key, Filter>;
+export type Rules = ReadonlyMap<Key, RuleRuntime>;
+
+/** Entries of `next` that `previous` did not have as the same object, and those that are gone. Null: nothing. */
+export function changedKeys(
+  previous: Readonly<Record<Key, unknown>>,
+  next: Readonly<Record<Key, unknown>>,
+): ReadonlySet<Key> | null {
+  if (previous === next) return null;
+  const changed = new Set<Key>();
+  for (const key in next) if (previous[key] !== next[key]) changed.add(key);
+  for (const key in previous) if (next[key] === undefined) changed.add(key);
+  return changed.size === 0 ? null : changed;
+}
+
+/** Throws where a filter's type has no definition: the two sides are of different versions. */
+export function buildFilters(parts: RuleParts, previous: Filters, changed: ReadonlySet<Key> | null): Filters {
+  if (changed === null) return previous;
+  const filters = new Map(previous);
+  for (const key of changed) {
+    const config = parts.config.filters[key];
+    if (config === undefined) filters.delete(key);
+    else filters.set(key, createFilter(parts, config));
+  }
+  return filters;
+}
+
+function createFilter(parts: RuleParts, { type, config }: FilterConfig): Filter {
+  const definition = parts.filterDefinitions.find((candidate) => candidate.type === type);
+  if (!definition) throw new Error(`this proxy knows no filter of type ${type}`);
+  return definition.create(config, parts.filterContext);
+}
+
+/** What changed since the rules were made; null: nothing of that kind. */
+export interface RuleChanges {
+  readonly rules: ReadonlySet<Key> | null;
+  readonly filters: ReadonlySet<Key> | null;
+  readonly routes: ReadonlySet<Key> | null;
+  readonly backends: ReadonlySet<Key> | null;
+}
+
+/** Answers the same map where no rule changed. */
+export function buildRules(parts: RuleParts & { filters: Filters }, previous: Rules, changes: RuleChanges): Rules {
+  const stale = new Set(changes.rules);
+  if (changes.filters !== null || changes.routes !== null || changes.backends !== null) {
+    for (const [key, rule] of previous) if (dependsOn(rule, changes)) stale.add(key);
+  }
+  if (stale.size === 0) return previous;
+  const rules = new Map(previous);
+  for (const key of stale) {
+    const config = parts.config.rules[key];
+    if (config === undefined) rules.delete(key);
+    else rules.set(key, buildRule(parts, key, config));
+  }
+  return rules;
+}
+
+function dependsOn({ config }: RuleRuntime, changes: RuleChanges): boolean {
+  const { routes, filters, backends } = changes;
+  if (routes?.has(config.route)) return true;
+  if (filters !== null && config.filters.some((key) => filters.has(key))) return true;
+  if (filters === null && backends === null) return false;
+  return config.backends.some(
+    (ref) =>
+      (ref.backend !== undefined && backends?.has(ref.backend)) ||
+      (filters !== null && ref.filters.some((key) => filters.has(key))),
+  );
+}
+
+function buildRule(parts: RuleParts & { filters: Filters }, key: Key, config: RuleConfig): RuleRuntime {
+  const backends = config.backends.map((ref) => chooseBackend(parts, ref));
+  return {
+    key,
+    config,
+    route: parts.config.routes[config.route] ?? { origin: config.origin },
+    filters: pickFilters(parts.filters, config.filters),
+    backends,
+    totalWeight: config.backends.reduce((sum, ref) => sum + ref.weight, 0),
+    observed: undefined,
+  };
+}
+
+function chooseBackend(parts: RuleParts & { filters: Filters }, ref: WeightedBackend): BackendChoice {
+  const backend = ref.backend === undefined ? null : (parts.backendOf(ref.backend) ?? null);
+  return { ref, backend, filters: pickFilters(parts.filters, ref.filters) };
+}
+
+function pickFilters(filters: Filters, keys: readonly Key[]): readonly Filter[] {
+  return keys.map((key) => {
+    const filter = filters.get(key);
+    if (!filter) throw new Error(`the configuration names filter ${key}, but does not have it`);
+    return filter;
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * Makes the routing of one version of the configuration out of the previous one: only what changed is built.
+ * Entries are compared by identity, which patches keep. Knows neither sockets nor where the parts come from.
+ */
+import { emptyConfig, type HostnameConfig, type MatchConfig } from '../../contract/gateway-config.ts';
+import type { Key } from '../../contract/keys.ts';
+import type { ListenerRuntime, RuleMatch, RuleRuntime, Snapshot } from '../runtime.ts';
+import { buildListener, type HostnameRoutes } from './listener-router.ts';
+import { buildPathTable } from './path-table.ts';
+import { buildFilters, buildRules, changedKeys, type Filters, type RuleParts, type Rules } from './rules.ts';
+
+export interface SnapshotOptions extends RuleParts {
+  readonly previous: Snapshot | null;
+  readonly version: number;
+}
+
+/** What the next snapshot is made from. */
+interface RoutingSnapshot extends Snapshot {
+  readonly parts: RuleParts;
+  readonly filters: Filters;
+  readonly rules: Rules;
+  readonly hostnames: ReadonlyMap<Key, HostnameRoutes>;
+}
+
+const nothing: Omit<RoutingSnapshot, 'parts'> = {
+  version: 0,
+  listeners: new Map(),
+  filters: new Map(),
+  rules: new Map(),
+  hostnames: new Map(),
+};
+
+/** Throws on a configuration that names what it does not have: the compiler's bug, or another version's. */
+export function buildSnapshot(options: SnapshotOptions): Snapshot {
+  const { version, previous, ...parts } = options;
+  const before = (previous as RoutingSnapshot | null) ?? { ...nothing, parts: { ...parts, config: emptyConfig } };
+  const from = before.parts.config;
+  const to = parts.config;
+  const changedFilters = changedKeys(from.filters, to.filters);
+  const filters = buildFilters(parts, before.filters, changedFilters);
+  const rules = buildRules({ ...parts, filters }, before.rules, {
+    rules: changedKeys(from.rules, to.rules),
+    filters: changedFilters,
+    routes: changedKeys(from.routes, to.routes),
+    backends: changedKeys(from.backends, to.backends),
+  });
+  const changedHostnames = changedKeys(from.hostnames, to.hostnames);
+  const hostnames = buildHostnames(to.hostnames, rules, { before, changed: changedHostnames });
+  const next: RoutingSnapshot = {
+    version,
+    parts,
+    filters,
+    rules,
+    hostnames,
+    listeners: buildListeners(parts, before, hostnames),
+  };
+  return next;
+}
+
+interface Earlier {
+  readonly before: Pick<RoutingSnapshot, 'rules' | 'hostnames'>;
+  readonly changed: ReadonlySet<Key> | null;
+}
+
+function buildHostnames(
+  configs: Readonly<Record<Key, HostnameConfig>>,
+  rules: Rules,
+  { before, changed }: Earlier,
+): ReadonlyMap<Key, HostnameRoutes> {
+  if (changed === null && rules === before.rules) return before.hostnames;
+  const hostnames = new Map(before.hostnames);
+  for (const key of changed ?? []) {
+    const config = configs[key];
+    if (config === undefined) hostnames.delete(key);
+    else hostnames.set(key, buildRoutes(config, rules));
+  }
+  if (rules === before.rules) return hostnames;
+  for (const [key, routes] of hostnames) {
+    const { results } = routes;
+    // Backwards a stale rule is found as well as forwards; most tables have none.
+    if (results.some((result) => rules.get(result.rule.key) !== result.rule)) {
+      hostnames.set(key, {
+        ...routes,
+        results: results.map((result, i) => renewed(result, routes.config.matches[i]!, rules)),
+      });
+    }
+  }
+  return hostnames;
+}
+
+function buildRoutes(config: HostnameConfig, rules: Rules): HostnameRoutes {
+  const results = config.matches.map((match) => resultOf(match, rules));
+  return { config, paths: buildPathTable(config.matches), results };
+}
+
+function renewed(result: RuleMatch, match: MatchConfig, rules: Rules): RuleMatch {
+  return rules.get(match.rule) === result.rule ? result : resultOf(match, rules);
+}
+
+function resultOf(match: MatchConfig, rules: Rules): RuleMatch {
+  const rule: RuleRuntime | undefined = rules.get(match.rule);
+  if (!rule) throw new Error(`the configuration names rule ${match.rule}, but does not have it`);
+  return { rule, pathPrefix: match.path.type === 'PathPrefix' ? match.path.value : undefined };
+}
+
+function buildListeners(
+  { config }: RuleParts,
+  before: RoutingSnapshot,
+  hostnames: ReadonlyMap<Key, HostnameRoutes>,
+): ReadonlyMap<Key, ListenerRuntime> {
+  if (hostnames === before.hostnames && config.listeners === before.parts.config.listeners) return before.listeners;
+  const touched = touchedListeners(before.hostnames, hostnames);
+  const byListener = new Map<Key, HostnameRoutes[]>();
+  for (const routes of hostnames.values()) {
+    const { listener } = routes.config;
+    const list = byListener.get(listener);
+    if (list) list.push(routes);
+    else byListener.set(listener, [routes]);
+  }
+  const listeners = new Map<Key, ListenerRuntime>();
+  for (const [key, entry] of Object.entries(config.listeners)) {
+    const known = before.listeners.get(key);
+    const isSame = known !== undefined && known.config === entry && !touched.has(key);
+    listeners.set(key, isSame ? known : buildListener(key, entry, byListener.get(key) ?? []));
+  }
+  return listeners;
+}
+
+function touchedListeners(
+  before: ReadonlyMap<Key, HostnameRoutes>,
+  after: ReadonlyMap<Key, HostnameRoutes>,
+): ReadonlySet<Key> {
+  const touched = new Set<Key>();
+  if (before === after) return touched;
+  for (const [key, routes] of after) {
+    const known = before.get(key);
+    if (known === routes) continue;
+    touched.add(routes.config.listener);
+    if (known) touched.add(known.config.listener);
+  }
+  for (const [key, routes] of before) if (!after.has(key)) touched.add(routes.config.listener);
+  return touched;
+}

@@ -1,0 +1,55 @@
+/** Tests of one match beside its path: method, header and query parameter. Knows no paths and no order of matches. */
+import type { MatchConfig, ValueMatch } from '../../contract/gateway-config.ts';
+import type { MatchInput } from '../runtime.ts';
+import { compilePattern, type Pattern } from './pattern.ts';
+import { queryValue } from './query.ts';
+
+interface ValueTest {
+  readonly name: string;
+  /** Null: an expression decides. */
+  readonly value: string | null;
+  readonly pattern: Pattern | null;
+}
+
+/** What a request must have beside the path. */
+export interface RequestTest {
+  readonly method: string | null;
+  readonly headers: readonly ValueTest[];
+  readonly query: readonly ValueTest[];
+}
+
+/** Null: every request fits. */
+export function requestTest(match: MatchConfig): RequestTest | null {
+  const headers = (match.headers ?? []).map(headerTest);
+  const query = (match.query ?? []).map(valueTest);
+  if (match.method === undefined && headers.length === 0 && query.length === 0) return null;
+  return { method: match.method ?? null, headers, query };
+}
+
+function valueTest({ name, type, value }: ValueMatch): ValueTest {
+  if (type === 'Exact') return { name, value, pattern: null };
+  return { name, value: null, pattern: compilePattern(value) };
+}
+
+/** Field values are bytes as latin1 text, manifests are UTF-8. */
+function headerTest(match: ValueMatch): ValueTest {
+  const test = valueTest(match);
+  return test.value === null ? test : { ...test, value: Buffer.from(test.value, 'utf8').toString('latin1') };
+}
+
+export function passes(test: RequestTest, request: MatchInput): boolean {
+  if (test.method !== null && test.method !== request.method) return false;
+  for (let i = 0; i < test.headers.length; i++) {
+    // All values joined: a second field must not hide behind the first.
+    if (!fits(test.headers[i]!, request.headers.get(test.headers[i]!.name))) return false;
+  }
+  for (let i = 0; i < test.query.length; i++) {
+    if (!fits(test.query[i]!, queryValue(request.query, test.query[i]!.name))) return false;
+  }
+  return true;
+}
+
+function fits(test: ValueTest, value: string | undefined): boolean {
+  if (value === undefined) return false;
+  return test.pattern === null ? value === test.value : test.pattern(value);
+}
