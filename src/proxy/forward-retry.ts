@@ -71,7 +71,8 @@ export function decideOnStatus(run: ExchangeRun, status: number): RetryDecision 
 }
 
 function hasUntried(run: ExchangeRun): boolean {
-  return run.backend!.endpoints.length > run.tried.length;
+  // The one that has just failed is not in `tried` yet.
+  return run.backend!.endpoints.filter((endpoint) => endpoint.ready).length > run.tried.length + 1;
 }
 
 /** The wait before the next counted retry: `backoffMs` doubled each time up to tenfold, and up to a quarter more by chance. */
