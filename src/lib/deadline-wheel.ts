@@ -69,11 +69,14 @@ export class DeadlineWheel {
   advance(): void {
     const now = this.#clock();
     let steps = Math.floor((now - this.now) / this.#tickMs);
-    if (steps <= 0) return;
-    this.now += steps * this.#tickMs;
-    // After a long stall one turn of the wheel sees everything.
-    if (steps > SLOTS) steps = SLOTS;
+    if (steps > SLOTS) {
+      // After a long stall one turn of the wheel sees everything.
+      this.now += (steps - SLOTS) * this.#tickMs;
+      steps = SLOTS;
+    }
+    // Time and position move together: what is queued anew within a step is visited when its slot comes round.
     for (let i = 0; i < steps; i++) {
+      this.now += this.#tickMs;
       this.#position = (this.#position + 1) % SLOTS;
       this.#visit(this.#position);
     }

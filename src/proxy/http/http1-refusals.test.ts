@@ -16,6 +16,14 @@ function lengths(): Row[] {
   return values.map((value) => [`Content-Length ${JSON.stringify(value)}`, `${post}Content-Length: ${value}\r\n\r\nx`]);
 }
 
+function coding(value: string, statuses: number[]): Row {
+  return [
+    `Transfer-Encoding ${JSON.stringify(value)}`,
+    `${post}Transfer-Encoding: ${value}\r\n\r\n0\r\n\r\n`,
+    statuses,
+  ];
+}
+
 function codings(): Row[] {
   const bad = [
     'chunked, chunked',
@@ -29,12 +37,7 @@ function codings(): Row[] {
   ];
   bad.push('chunked\x0c', '\xffchunked', 'chun\xc5\xbfked', 'chunked\x7f', '"chunked"');
   const unknown = ['xchunked', 'identity', 'chunk', 'gzip, chunked'];
-  const row = (value: string, statuses: number[]): Row => [
-    `Transfer-Encoding ${JSON.stringify(value)}`,
-    `${post}Transfer-Encoding: ${value}\r\n\r\n0\r\n\r\n`,
-    statuses,
-  ];
-  return [...bad.map((value) => row(value, [400])), ...unknown.map((value) => row(value, [501]))];
+  return [...bad.map((value) => coding(value, [400])), ...unknown.map((value) => coding(value, [501]))];
 }
 
 function hosts(): Row[] {

@@ -1,0 +1,199 @@
+/** Time-outs, back-pressure and draining of the HTTP/1 codec, with a clock of the test. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
+import { answerEcho, type BackendConnection, RawClient, RecordingBackend, TestProxy, until } from './http1-testing.ts';
+
+let now: number;
+let wheel: DeadlineWheel;
+let answer: (connection: BackendConnection) => void;
+let backend: RecordingBackend;
+let proxy: TestProxy;
+
+beforeEach(async () => {
+  now = 0;
+  answer = answerEcho;
+  wheel = new DeadlineWheel(250, () => now);
+  backend = new RecordingBackend((connection) => answer(connection));
+  await backend.start();
+  proxy = new TestProxy({ backendPort: backend.port, wheel });
+  await proxy.start();
+});
+afterEach(() => {
+  proxy.close();
+  backend.close();
+});
+
+function pass(ms: number): void {
+  now += ms;
+  wheel.advance();
+}
+
+const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
+describe('time-outs', () => {
+  it('a head has 10 s from its first byte', async () => {
+    const client = new RawClient(proxy.port).send(request('/a'));
+    await client.receives('/a');
+    client.send('GET /b HT');
+    await until('a quiet moment', () => proxy.connections.length === 1);
+    await new RawClient(proxy.port).send(request('/c')).receives('/c');
+    pass(9500);
+    client.send('T');
+    await new RawClient(proxy.port).send(request('/d')).receives('/d');
+    assert.ok(!client.received.includes('408'));
+    pass(1000);
+    assert.match(await client.ended(), /\/aHTTP\/1\.1 408 Request Timeout\r\n/);
+    assert.ok(proxy.log.includes('rejected 408 HeadTimeout'));
+  });
+
+  it('a connection that says nothing is closed without a word', async () => {
+    const client = new RawClient(proxy.port);
+    await until('the connection', () => proxy.connections.length === 1);
+    pass(10_500);
+    assert.equal(await client.ended(), '');
+  });
+
+  it('an idle one after 75 s', async () => {
+    const client = new RawClient(proxy.port).send(request('/a'));
+    await client.receives('/a');
+    pass(74_000);
+    client.send(request('/b'));
+    await client.receives('/b');
+    pass(74_000);
+    client.send(request('/c'));
+    await client.receives('/c');
+    pass(76_000);
+    await client.ended();
+    assert.deepEqual(proxy.log, []);
+  });
+
+  it('a body that stands still for 60 s', async () => {
+    const client = new RawClient(proxy.port).send('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab');
+    await until('the request', () => backend.received.endsWith('ab'));
+    pass(50_000);
+    client.send('c');
+    await until('the request', () => backend.received.endsWith('abc'));
+    pass(50_000);
+    assert.deepEqual(proxy.log, []);
+    pass(11_000);
+    assert.match(await client.ended(), /^HTTP\/1\.1 408 /);
+    await until('the end upstream', () => backend.connections[0]?.isClosed);
+  });
+
+  it('a client that does not read for 60 s', async () => {
+    answer = ({ socket }) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${1 << 30}\r\n\r\n`);
+      const more = (): boolean => !socket.destroyed && socket.write(Buffer.alloc(65536)) && more();
+      socket.on('drain', more);
+      more();
+    };
+    const client = new RawClient(proxy.port).send(request('/a'));
+    await client.receives('\r\n\r\n');
+    client.socket.pause();
+    const upstream = backend.connections[0]!;
+    let written = -1;
+    // Kernel buffers fill up, then everything stands still.
+    for (let quiet = 0; quiet < 200;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = upstream.socket.bytesWritten === written ? quiet + 1 : 0;
+      written = upstream.socket.bytesWritten;
+    }
+    assert.ok(written < 64 * 1024 * 1024, `${written} bytes went into nowhere`);
+    pass(61_000);
+    await until('the end upstream', () => upstream.isClosed);
+    assert.deepEqual(proxy.log, ['downstream WriteTimeout']);
+    client.socket.destroy();
+  });
+
+  it('an idle upstream connection after 60 s', async () => {
+    const client = new RawClient(proxy.port).send(request('/a'));
+    await client.receives('/a');
+    pass(61_000);
+    await until('the end upstream', () => backend.connections[0]?.isClosed);
+    client.send(request('/b'));
+    await client.receives('/b');
+    client.socket.destroy();
+  });
+
+  it('a slow answer is no reason to close', async () => {
+    answer = () => {};
+    const client = new RawClient(proxy.port).send(request('/a'));
+    await until('the request', () => backend.received.includes('/a'));
+    pass(3_600_000);
+    answerEcho(backend.connections[0]!);
+    await client.receives('/a');
+    client.socket.destroy();
+  });
+});
+
+describe('back-pressure', () => {
+  it('a backend that does not read stops the client', async () => {
+    answer = ({ socket }) => socket.pause();
+    const client = new RawClient(proxy.port);
+    client.send(`POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: ${1 << 30}\r\n\r\n`);
+    const block = Buffer.alloc(65536);
+    let sent = 0;
+    for (let quiet = 0; quiet < 200;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (client.socket.writableNeedDrain) quiet++;
+      else {
+        quiet = 0;
+        sent += block.length;
+        client.socket.write(block);
+      }
+    }
+    assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes went into nowhere`);
+    answer = () => {};
+    backend.connections[0]!.socket.resume();
+    await until('the client may go on', () => !client.socket.writableNeedDrain);
+    client.socket.destroy();
+  });
+
+  it('a megabyte arrives whole, through slow readers too', async () => {
+    const body = Buffer.alloc(1 << 20, 'abcdefghijklmnop').toString('latin1');
+    answer = ({ socket }) => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const client = new RawClient(proxy.port).send(request('/a'));
+    client.socket.pause();
+    await until('the request', () => backend.received.includes('/a'));
+    client.socket.resume();
+    await until('the body', () => client.received.length > body.length);
+    assert.ok(client.received.endsWith(`\r\n\r\n${body}`));
+    client.socket.destroy();
+  });
+});
+
+describe('draining', () => {
+  it('closes an idle connection at once and a busy one with its answer', async () => {
+    const idle = new RawClient(proxy.port).send(request('/a'));
+    await idle.receives('/a');
+    answer = () => {};
+    const busy = new RawClient(proxy.port).send(request('/b'));
+    await until('the request', () => backend.received.includes('/b'));
+    for (const connection of proxy.connections) connection.startDrain();
+    await idle.ended();
+    backend.connections.forEach(answerEcho);
+    assert.match(await busy.ended(), /connection: close\r\n\r\n\/b$/);
+  });
+
+  it('close tells the exchange', async () => {
+    answer = () => {};
+    const client = new RawClient(proxy.port).send(request('/a'));
+    await until('the request', () => backend.received.includes('/a'));
+    proxy.connections[0]!.close();
+    await client.ended();
+    assert.deepEqual(proxy.log, ['downstream Shutdown']);
+    await until('the end upstream', () => backend.connections[0]?.isClosed);
+  });
+
+  it('a pool that is closed lets the request in flight end', async () => {
+    answer = () => {};
+    const client = new RawClient(proxy.port).send(request('/a'));
+    await until('the request', () => backend.received.includes('/a'));
+    proxy.pool.close();
+    answerEcho(backend.connections[0]!);
+    await client.receives('/a');
+    await until('the end upstream', () => backend.connections[0]?.isClosed);
+    client.socket.destroy();
+  });
+});
