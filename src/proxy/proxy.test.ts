@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { after, test } from 'node:test';
+import { diffConfig } from '../contract/config-diff.ts';
+import type { Endpoint } from '../contract/endpoints.ts';
+import { emptyConfig, type GatewayConfig } from '../contract/gateway-config.ts';
+import type { FromProxy } from '../contract/messages.ts';
+import { createObserver } from './observe/observer.ts';
+import { Proxy } from './proxy.ts';
+
+const closing: (() => void)[] = [];
+after(() => closing.forEach((close) => close()));
+
+/** Answers with its name; `/slow` waits for `release`. */
+async function createBackend(name: string) {
+  const waiting: (() => void)[] = [];
+  const server = http.createServer((request, response) => {
+    if (request.url === '/slow') waiting.push(() => response.end(name));
+    else response.end(name);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => (server.closeAllConnections(), server.close()));
+  const { port } = server.address() as net.AddressInfo;
+  const endpoint: Endpoint = { address: '127.0.0.1', port, ready: true, serving: true, terminating: false };
+  return { endpoint, waiting };
+}
+
+function createProxy(): Proxy {
+  const observer = createObserver({ accessLog: 'off', send: () => {} });
+  const proxy = new Proxy({ filters: [], observer, defaultAddresses: ['127.0.0.1'] });
+  closing.push(() => proxy.close());
+  return proxy;
+}
+
+/** One listener on any port, one route for everything, to the backend of this name. */
+function configTo(backend: string, port = 0): GatewayConfig {
+  const origin = { kind: 'X', namespace: 'test', name: backend };
+  return {
+    ...emptyConfig,
+    listeners: { l: { origin, gateway: 'Gateway/test/web', protocol: 'HTTP', addresses: [], port, hostname: '' } },
+    hostnames: {
+      h: { listener: 'l', hostname: '', own: '', matches: [{ rule: 'r', path: { type: 'PathPrefix', value: '/' } }] },
+    },
+    routes: { t: { origin } },
+    rules: { r: { route: 't', origin, filters: [], backends: [{ backend, weight: 1, filters: [] }] } },
+    backends: { [backend]: { origin, port: 80, protocol: 'http1', loadBalancing: { type: 'LeastRequest' } } },
+  };
+}
+
+function isAck(answer: FromProxy | null): void {
+  assert.equal(answer?.type, 'ack', JSON.stringify(answer));
+  if (answer?.type === 'ack') assert.deepEqual(answer.problems, []);
+}
+
+async function get(port: number, path: string, agent: http.Agent): Promise<string> {
+  const request = http.get({ port, host: '127.0.0.1', path, agent, headers: { host: 'a.test' } });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  return (await response.toArray()).join('');
+}
+
+test('versions are applied one after the other, and a change takes effect on an open connection', async () => {
+  const proxy = createProxy();
+  const [one, two] = [await createBackend('one'), await createBackend('two')];
+  const first = configTo('one');
+  isAck(
+    await proxy.apply({
+      type: 'config',
+      version: 1,
+      isSnapshot: true,
+      config: diffConfig(emptyConfig, first)!,
+      endpoints: { one: [one.endpoint] },
+    }),
+  );
+  const { port } = proxy.bound[0]!;
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  closing.push(() => agent.destroy());
+  assert.equal(await get(port, '/', agent), 'one');
+  const second = configTo('two');
+  isAck(
+    await proxy.apply({
+      type: 'config',
+      version: 2,
+      isSnapshot: false,
+      config: diffConfig(first, second)!,
+      endpoints: { one: null, two: [two.endpoint] },
+    }),
+  );
+  assert.equal(await get(port, '/', agent), 'two');
+  assert.equal(proxy.bound[0]!.port, port);
+  assert.equal(await proxy.apply({ type: 'endpoints', endpoints: { two: [one.endpoint] } }), null);
+  assert.equal(await get(port, '/', agent), 'one');
+});
+
+test('a request in flight survives that its backend and its listener go', async () => {
+  const proxy = createProxy();
+  const backend = await createBackend('one');
+  const config = configTo('one');
+  isAck(
+    await proxy.apply({
+      type: 'config',
+      version: 1,
+      isSnapshot: true,
+      config: diffConfig(emptyConfig, config)!,
+      endpoints: { one: [backend.endpoint] },
+    }),
+  );
+  const agent = new http.Agent({ keepAlive: true });
+  closing.push(() => agent.destroy());
+  const { port } = proxy.bound[0]!;
+  await get(port, '/', agent);
+  const slow = get(port, '/slow', agent);
+  while (backend.waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  isAck(
+    await proxy.apply({
+      type: 'config',
+      version: 2,
+      isSnapshot: false,
+      config: diffConfig(config, emptyConfig)!,
+      endpoints: { one: null },
+    }),
+  );
+  backend.waiting[0]!();
+  assert.equal(await slow, 'one');
+});
+
+test('a configuration that cannot be served is refused, and the last good one stays', async () => {
+  const proxy = createProxy();
+  const backend = await createBackend('one');
+  const config = configTo('one');
+  const endpoints = { one: [backend.endpoint] };
+  const apply = (version: number, from: GatewayConfig, to: GatewayConfig) =>
+    proxy.apply({ type: 'config', version, isSnapshot: version === 1, config: diffConfig(from, to)!, endpoints });
+  isAck(await apply(1, emptyConfig, config));
+  const { port } = proxy.bound[0]!;
+  const broken: GatewayConfig = { ...config, filters: { f: { type: 'Unheard', config: {} } } };
+  const answer = await apply(2, config, broken);
+  assert.equal(answer?.type, 'nack');
+  const agent = new http.Agent();
+  assert.equal(await get(port, '/', agent), 'one');
+  isAck(await apply(3, broken, config));
+  assert.equal(await get(port, '/', agent), 'one');
+});
+
+test('drain lets the answer out, closes the connection after it and ends', async () => {
+  const proxy = createProxy();
+  const backend = await createBackend('one');
+  isAck(
+    await proxy.apply({
+      type: 'config',
+      version: 1,
+      isSnapshot: true,
+      config: diffConfig(emptyConfig, configTo('one'))!,
+      endpoints: { one: [backend.endpoint] },
+    }),
+  );
+  const { port } = proxy.bound[0]!;
+  const socket = net.connect(port, '127.0.0.1');
+  socket.write('GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  while (backend.waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const drained = proxy.apply({ type: 'drain', graceMs: 10_000 });
+  const text = socket.setEncoding('latin1').toArray();
+  backend.waiting[0]!();
+  assert.match((await text).join(''), /^HTTP\/1\.1 200 OK\r\n[^]*connection: close[^]*one$/i);
+  assert.deepEqual(await drained, { type: 'drained' });
+});
+
+test('what does not end within the grace time is cut', async () => {
+  const proxy = createProxy();
+  const backend = await createBackend('one');
+  isAck(
+    await proxy.apply({
+      type: 'config',
+      version: 1,
+      isSnapshot: true,
+      config: diffConfig(emptyConfig, configTo('one'))!,
+      endpoints: { one: [backend.endpoint] },
+    }),
+  );
+  const socket = net.connect(proxy.bound[0]!.port, '127.0.0.1');
+  socket.on('error', () => {});
+  const closed = once(socket, 'close');
+  socket.resume();
+  socket.write('GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  while (backend.waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(await proxy.apply({ type: 'drain', graceMs: 20 }), { type: 'drained' });
+  await closed;
+});
