@@ -6,7 +6,7 @@ import { reasonPhrase, statusLine } from './status-lines.ts';
 export const headProblems: Readonly<Record<HeadProblem, Rejection>> = {
   LineTooLong: { status: 414, reason: 'RequestLineTooLong' },
   HeadTooLarge: { status: 431, reason: 'HeadTooLarge' },
-  BadBytes: { status: 400, reason: 'BadField' },
+  BadBytes: { status: 400, reason: 'BadCharacter' },
 };
 
 /** The whole answer; the connection closes after it. */

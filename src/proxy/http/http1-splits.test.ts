@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { defaultLimits } from '../limits.ts';
 import { ChunkedDecoder } from './chunked.ts';
@@ -122,6 +122,11 @@ function textOf({
 const cutsOf = (length: number): fc.Arbitrary<number[]> =>
   fc.array(fc.nat({ max: length }), { maxLength: 12 }).map((cuts) => cuts.toSorted((a, b) => a - b));
 
+/** One fault may hide another, so that the reason of a refusal depends on which is seen first. */
+function verdict(written: string): string {
+  return written.replace(/HTTP\/1\.1 [45]\d\d .*/s, 'refused');
+}
+
 describe('splits', () => {
   it('of valid pipelined requests change nothing', () => {
     const stream = fc.array(request, { minLength: 1, maxLength: 5 }).map((requests) => requests.map(textOf).join(''));
@@ -166,7 +171,7 @@ describe('splits', () => {
             Array.from({ length: bytes.length }, (_, i) => i),
           );
           // What of a body came before a fault may differ in the last request; whether there is one may not.
-          assert.equal(single.written, whole.written);
+          assert.equal(verdict(single.written), verdict(whole.written));
           assert.deepEqual(single.requests.slice(0, -1), whole.requests.slice(0, -1));
           assert.equal(single.isEnded, whole.isEnded);
         },
