@@ -52,19 +52,31 @@ export function createNarrator(options: NarratorOptions): (event: ControllerEven
 
 function tellReport({ log, style, write, defaultAddresses }: NarratorOptions, view: ControllerView): void {
   const report = reportOf(view, defaultAddresses);
-  if (log.format === 'text') write(`\n${renderReport(report, style) || 'There is nothing to serve.\n'}\n`);
-  else tellReportAsJson(log, report);
-  const { listeners, routes, backends } = report;
+  const { listeners, routes, backends, problems } = report;
+  if (log.format === 'json') tellReportAsJson(log, report);
+  else if (listeners.length + routes.length + problems.length > 0) write(`\n${renderReport(report, style)}\n`);
+  if (listeners.length === 0) {
+    log.warn(`There is nothing to serve: ${whyNothing(view)} Edits are followed.`);
+    return;
+  }
+  const serving = count(listeners.filter((line) => line.reason === 'serving').length, 'listener');
   log.info(
-    `Serving ${count(listeners.filter((line) => line.reason === 'serving').length, 'listener')}, ${count(routes.length, 'route')}, ${count(backends.length, 'backend')}; edits are followed`,
+    `Serving ${serving}, ${count(routes.length, 'route')}, ${count(backends.length, 'backend')}; edits are followed`,
     {
       version: view.version,
       listeners: listeners.length,
       routes: routes.length,
       backends: backends.length,
-      problems: report.problems.length,
+      problems: problems.length,
     },
   );
+}
+
+function whyNothing({ resources }: ControllerView): string {
+  const gateways = resources.of('Gateway').size;
+  if (gateways > 0) return `${count(gateways, 'Gateway')} of a class that is not ours.`;
+  const isEmpty = ['GatewayClass', 'HTTPRoute', 'Service'].every((kind) => resources.of(kind).size === 0);
+  return isEmpty ? 'there are no manifests.' : 'there is no Gateway.';
 }
 
 function tellReportAsJson(log: Log, { listeners, routes, backends, problems, curl }: Report): void {
