@@ -10,7 +10,7 @@ import {
 export const requestHeaderModifier = defineFilter<HeaderModifierSpec, HeaderModifierConfig>({
   type: 'RequestHeaderModifier',
   field: 'requestHeaderModifier',
-  supportedFeatures: ['HTTPRouteBackendRequestHeaderModification', 'GRPCRouteRequestHeaderModifier'],
+  supportedFeatures: ['HTTPRouteBackendRequestHeaderModification'],
   summary: 'Sets, adds and removes header fields of the request.',
   compile: compileHeaderModifier,
   create: (config) => ({
