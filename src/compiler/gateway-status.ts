@@ -26,11 +26,13 @@ export function gatewayStatus(
   const observedGeneration = resolved.gateway.metadata.generation ?? 0;
   const complete = (findings: readonly Finding[]) => findings.map((finding) => ({ ...finding, observedGeneration }));
   const programmed = programmedFinding(resolved, facts);
-  const isServed = resolved.listeners.some((listener) => listener.config !== null);
+  // Where another Gateway took some of the ports, the rest is still reached at the same addresses.
+  const isReachable =
+    resolved.listeners.some((listener) => listener.config !== null) &&
+    (programmed.reason !== 'AddressNotUsable' || resolved.programmed !== null);
   const values = resolved.addresses.length > 0 ? resolved.addresses : facts.defaultAddresses;
   return {
-    addresses:
-      isServed && programmed.reason !== 'AddressNotUsable' ? values.map((value) => ({ type: 'IPAddress', value })) : [],
+    addresses: isReachable ? values.map((value) => ({ type: 'IPAddress', value })) : [],
     conditions: complete([acceptedFinding(resolved), programmed, resolvedFinding(resolved)]),
     listeners: resolved.listeners.map((listener) => ({
       name: listener.spec.name,

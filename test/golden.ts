@@ -1,0 +1,184 @@
+/**
+ * The golden cases of the compiler: `src/compiler/testdata/<area>/<case>.in.yaml` (plain manifests; the first line says what
+ * the case proves), `.out.yaml` (what the compiler makes of them, in short form; `npm run golden` rewrites it), and where
+ * requests show more, `.traffic.yaml`: a list of requests and what must come back, run through the real proxy.
+ */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CORE_SCHEMA, dump, loadAll } from 'js-yaml';
+import { compile, type Compiled } from '../src/compiler/compile.ts';
+import type { GatewayConfig, MatchConfig, ValueMatch } from '../src/contract/gateway-config.ts';
+import { keyOf, partsOf, type Key } from '../src/contract/keys.ts';
+import { filterDefinitions } from '../src/filters/index.ts';
+import type { Condition } from '../src/model/conditions.ts';
+import { nameOf, resourceSet, type Resource, type ResourceSet } from '../src/model/resources.ts';
+
+/** One request of a `.traffic.yaml` and what must come back. */
+export interface TrafficStep {
+  /** Port of the listener as the Gateway has it; 80 where absent. The runner listens elsewhere and keeps the mapping. */
+  readonly port?: number;
+  /** The Host, and the SNI where the listener speaks TLS; `test.example` where absent. */
+  readonly host?: string;
+  /** GET where absent. */
+  readonly method?: string;
+  /** With query, as it stands on the request line. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly expect: {
+    readonly status: number;
+    /** Name of the Service that answered, or of one of several that may. The runner puts an echo behind every Service port. */
+    readonly backend?: string | readonly string[];
+    /** Header fields of the response, which may have others too. */
+    readonly headers?: Readonly<Record<string, string>>;
+    /** The request as the backend saw it: path with query, Host, some of its fields, and names of fields that must not be there. */
+    readonly path?: string;
+    readonly host?: string;
+    readonly requestHeaders?: Readonly<Record<string, string>>;
+    readonly absentRequestHeaders?: readonly string[];
+  };
+}
+
+export interface GoldenCase {
+  /** `area/case`. */
+  readonly name: string;
+  readonly inPath: string;
+  readonly outPath: string;
+  /** There may be no such file. */
+  readonly trafficPath: string;
+}
+
+const testdata = join(dirname(import.meta.dirname), 'src/compiler/testdata');
+
+export function goldenCases(): readonly GoldenCase[] {
+  return globSync('*/*.in.yaml', { cwd: testdata })
+    .toSorted()
+    .map((file) => {
+      const name = file.slice(0, -'.in.yaml'.length);
+      const path = join(testdata, name);
+      return { name, inPath: `${path}.in.yaml`, outPath: `${path}.out.yaml`, trafficPath: `${path}.traffic.yaml` };
+    });
+}
+
+/** The manifests of a file as they would come from an API server, but for defaults that the compiler knows itself. */
+export function loadManifests(path: string): readonly Resource[] {
+  const documents = loadAll(readFileSync(path, 'utf8'), { schema: CORE_SCHEMA }) as Resource[];
+  return documents.map((document) => {
+    const isClusterScoped = document.kind === 'GatewayClass' || document.kind === 'Namespace';
+    const namespace = isClusterScoped ? '' : document.metadata.namespace || 'default';
+    return { ...document, metadata: { generation: 1, ...document.metadata, namespace } };
+  });
+}
+
+export function setOf(resources: readonly Resource[]): ResourceSet {
+  const byKind = new Map<string, Map<string, Resource>>();
+  for (const resource of resources) {
+    const kind = byKind.get(resource.kind) ?? new Map<string, Resource>();
+    byKind.set(resource.kind, kind.set(nameOf(resource), resource));
+  }
+  return resourceSet(byKind);
+}
+
+/** As standalone compiles it, once the proxies have said that all is well. */
+export function compileManifests(resources: readonly Resource[]): Compiled {
+  const facts = { acknowledged: { problems: [] }, defaultAddresses: ['203.0.113.1'] };
+  return compile(setOf(resources), { filters: filterDefinitions, gatewaysWithoutClass: 'Ours' }, facts);
+}
+
+/** The expected output as text: what matters of the tables, and every condition. Does not depend on the order of arrival. */
+export function shortForm({ config, statuses, notes }: Compiled): string {
+  const form = {
+    listeners: Object.fromEntries(
+      sorted(config.listeners).map(([key, listener]) => [nameOfKey(key), listenerText(listener)]),
+    ),
+    hostnames: Object.fromEntries(
+      sorted(config.hostnames).map(([key, table]) => [nameOfKey(key), table.matches.map(matchText)]),
+    ),
+    rules: Object.fromEntries(sorted(config.rules).map(([key, rule]) => [nameOfKey(key), ruleForm(rule, config)])),
+    backends: Object.fromEntries(
+      sorted(config.backends).map(([key, backend]) => [nameOfKey(key), backendText(backend)]),
+    ),
+    certificates: Object.fromEntries(
+      sorted(config.certificates).map(([key, certificate]) => [nameOfKey(key), certificate.names.join(' ')]),
+    ),
+    statuses: Object.fromEntries(
+      [...statuses].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, status]) => [key, statusForm(status)]),
+    ),
+    notes: notes.map((note) => `${note.object}: ${note.message}`).toSorted(),
+  };
+  return dump(dropEmpty(form), { lineWidth: -1, noRefs: true });
+}
+
+function sorted<T>(table: Readonly<Record<Key, T>>): readonly [Key, T][] {
+  return Object.entries(table).toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The namespace `default` is left out. */
+function nameOfKey(key: Key): string {
+  const { namespace, name, section } = partsOf(key);
+  return [...(namespace === 'default' ? [] : [namespace]), name, ...(section === '' ? [] : [section])].join('/');
+}
+
+function listenerText({ protocol, port, hostname, addresses, tls }: GatewayConfig['listeners'][Key]): string {
+  const certificates = tls ? ` certificates ${tls.certificates.map(nameOfKey).join(' ')}` : '';
+  return `${protocol} ${port} ${hostname || '*'}${addresses.length > 0 ? ` on ${addresses.join(' ')}` : ''}${certificates}`;
+}
+
+function matchText({ rule, path, method, headers = [], query = [] }: MatchConfig): string {
+  const value = (sign: string) => (one: ValueMatch) =>
+    `${sign}${one.name}${one.type === 'RegularExpression' ? '~' : '='}${one.value}`;
+  const conditions = [method, ...headers.map(value('')), ...query.map(value('?'))].filter((text) => text !== undefined);
+  return [path.type, path.value, ...conditions, '->', nameOfKey(rule)].join(' ');
+}
+
+function ruleForm(rule: GatewayConfig['rules'][Key], config: GatewayConfig): unknown {
+  const { route: _, origin, filters, backends, ...options } = rule;
+  const filterText = (key: Key) => `${config.filters[key]?.type} ${JSON.stringify(config.filters[key]?.config)}`;
+  const form = {
+    section: origin.section?.startsWith('rules[') ? undefined : origin.section,
+    filters: filters.map(filterText),
+    backends: backends.map((one) => {
+      const target = `${one.weight} ${one.backend === undefined ? `! ${one.problem}` : nameOfKey(one.backend)}`;
+      return one.filters.length === 0 ? target : { [target]: one.filters.map(filterText) };
+    }),
+    ...options,
+  };
+  return dropEmpty(form);
+}
+
+function backendText({ protocol, tls }: GatewayConfig['backends'][Key]): string {
+  return tls ? `${protocol} as ${tls.serverName}` : protocol;
+}
+
+/** Conditions as `Type: Status Reason`, with the message where something is wrong; the generation is always the newest. */
+function statusForm(status: object): unknown {
+  if (Array.isArray(status)) return status.map((one: object) => statusForm(one));
+  const form: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(status)) {
+    if (field === 'conditions') Object.assign(form, conditionsForm(value as readonly Condition[]));
+    else if (field !== 'controllerName')
+      form[field] = typeof value === 'object' && value !== null ? statusForm(value as object) : value;
+  }
+  return form;
+}
+
+function conditionsForm(conditions: readonly Condition[]): Record<string, string> {
+  const usual = new Set(['Accepted', 'Programmed', 'ResolvedRefs', 'NoConflicts']);
+  return Object.fromEntries(
+    conditions.map(({ type, status, reason, message, observedGeneration }) => {
+      const generation = observedGeneration === 1 ? '' : ` (generation ${observedGeneration})`;
+      const isUsual = usual.has(reason) && reason === (type === 'Conflicted' ? 'NoConflicts' : type);
+      return [type, `${status} ${reason}${generation}${isUsual ? '' : `: ${message}`}`];
+    }),
+  );
+}
+
+function dropEmpty(form: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isEmpty = (value: unknown) =>
+    value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+  return Object.fromEntries(Object.entries(form).filter(([, value]) => !isEmpty(value)));
+}
+
+/** For tests that look a status up. */
+export function statusKey(kind: string, name: string): Key {
+  return keyOf(kind, 'default', name);
+}
