@@ -15,3 +15,8 @@ export function readLatin1(buffer: Buffer, start: number, end: number): string {
 export function writeLatin1(buffer: Buffer, text: string): void {
   (buffer as unknown as Latin1Buffer).latin1Write(text, 0, text.length);
 }
+
+/** Writes at an offset; there must be room behind it. */
+export function writeLatin1At(buffer: Buffer, text: string, at: number): void {
+  (buffer as unknown as Latin1Buffer).latin1Write(text, at, text.length);
+}

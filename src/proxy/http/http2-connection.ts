@@ -1,0 +1,487 @@
+/**
+ * One HTTP/2 connection (RFC 9113) of either role: frames in, streams, flow control, the limits on what a peer may do, and its end.
+ * Knows nothing of requests and responses; its owner and the streams' handlers do.
+ */
+import type { Socket } from 'node:net';
+import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
+import type { Limits } from '../limits.ts';
+import { clientPreface, ErrorCode, FrameFlag, type FrameHeader, FrameType, MAX_STREAM_ID } from './frame.ts';
+import { FrameReader, type FrameReceiver } from './frame-reader.ts';
+import { type HeaderBlock, HpackDecoder } from './hpack-decoder.ts';
+import { type ControlHost, readControlFrame } from './http2-control.ts';
+import { FloodGuard, Glitch } from './http2-flood-guard.ts';
+import { HeaderBlockReader } from './http2-header-block.ts';
+import { Inflow } from './http2-inflow.ts';
+import { Http2Sender, type SenderOwner } from './http2-sender.ts';
+import { ownSettings, PeerSettings } from './http2-settings.ts';
+import { findStall } from './http2-stalls.ts';
+import { Http2Stream } from './http2-stream.ts';
+import { areTrailers } from './http2-trailers.ts';
+
+/** What the connection is to those who make it. */
+export interface ConnectionOwner {
+  /** Servers: a new stream with its head. The owner sets the handler or resets the stream. */
+  onNewStream(stream: Http2Stream, block: HeaderBlock): void;
+  /** A stream has ended, in whatever way. */
+  onStreamEnd(): void;
+  /** The peer's settings (again), or its GOAWAY: which streams can be opened has changed. */
+  onPeerChange(): void;
+  /** No stream will ever be opened or answered again. At most once. */
+  onEnd(reason: string): void;
+}
+
+export interface Http2ConnectionOptions {
+  readonly role: 'server' | 'client';
+  readonly socket: Socket;
+  readonly limits: Limits;
+  readonly wheel: DeadlineWheel;
+  readonly owner: ConnectionOwner;
+  /** Milliseconds without a stream after which it closes. */
+  readonly idleTimeoutMs: number;
+}
+
+/** How often a connection looks after its time-outs. */
+const SWEEP_MS = 1000;
+/** Streams that we reset: the peer may not know yet, so what it still sends on them is no error. */
+const REMEMBERED_RESETS = 256;
+/** A peer that does not close after our end is cut off. */
+const LINGER_MS = 1000;
+/** Told apart from other pings by their payload. */
+const drainPing = Buffer.from('headgate');
+
+const Life = { open: 0, draining: 1, refusing: 2, ended: 3 } as const;
+type Life = (typeof Life)[keyof typeof Life];
+
+export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost, DeadlineOwner {
+  readonly sender: Http2Sender;
+  readonly streams = new Map<number, Http2Stream>();
+  readonly peer = new PeerSettings();
+  readonly limits: Limits;
+  readonly wheel: DeadlineWheel;
+  /** Streams that are not closed. */
+  active = 0;
+  readonly isServer: boolean;
+  /** Monotonic milliseconds. */
+  readonly openedAt: number;
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #reader: FrameReader;
+  readonly #decoder: HpackDecoder;
+  readonly #block: HeaderBlockReader;
+  readonly guard: FloodGuard;
+  readonly #deadline = new Deadline(this);
+  readonly #idleTimeoutMs: number;
+  readonly #resets = new Set<number>();
+  #life: Life = Life.open;
+  #drainSince = 0;
+  #idleSince: number;
+  /** When the frame or header block that is incomplete began; 0: none is. */
+  #partialSince = 0;
+  #lastPeerId = 0;
+  /** Streams above this are not taken any more. */
+  #lastTakenId = MAX_STREAM_ID;
+  #nextId = 1;
+  readonly #inflow: Inflow;
+  readonly #sweepMs: number;
+  /** The DATA frame that is being received. */
+  #dataStream: Http2Stream | null = null;
+  #isDataEnd = false;
+
+  constructor(options: Http2ConnectionOptions) {
+    const { socket, limits, wheel } = options;
+    this.isServer = options.role === 'server';
+    this.#socket = socket;
+    this.#owner = options.owner;
+    this.limits = limits;
+    this.wheel = wheel;
+    this.#idleTimeoutMs = options.idleTimeoutMs;
+    this.openedAt = wheel.now;
+    this.#idleSince = wheel.now;
+    this.#reader = new FrameReader(this, this.isServer ? clientPreface : null);
+    this.#decoder = new HpackDecoder(limits);
+    this.#block = new HeaderBlockReader(limits);
+    this.guard = new FloodGuard(limits.http2Glitches, wheel.now);
+    this.sender = new Http2Sender(socket, this, limits.bufferBytes);
+    this.#inflow = new Inflow(this.sender, limits);
+    this.#sweepMs = Math.min(
+      SWEEP_MS,
+      limits.headTimeoutMs / 2,
+      limits.bodyIdleTimeoutMs / 2,
+      options.idleTimeoutMs / 2,
+    );
+    socket.on('error', () => {});
+    socket.on('end', () => this.#onSocketEnd());
+    socket.on('close', () => this.#onSocketClose());
+    if (!this.isServer) this.sender.output.preface(clientPreface);
+    this.sender.settings(ownSettings(options.role, limits));
+    this.#inflow.announce();
+    this.#armSweep();
+  }
+
+  get isEnded(): boolean {
+    return this.#life === Life.ended;
+  }
+
+  /** New streams can be opened (clients). */
+  get isOpen(): boolean {
+    return this.#life === Life.open && this.#nextId < MAX_STREAM_ID && this.#lastTakenId === MAX_STREAM_ID;
+  }
+
+  /** Bytes of the peer, in order; used or copied before it returns. */
+  receive(buffer: Buffer, start: number, end: number): void {
+    if (this.#life === Life.ended) return;
+    this.#reader.read(buffer, start, end);
+    if (!this.#reader.isPartial && !this.#block.isOpen) this.#partialSince = 0;
+    else if (this.#partialSince === 0) this.#partialSince = this.wheel.now;
+    if (this.sender.output.queuedControlFrames > this.limits.http2QueuedControlFrames) {
+      this.fail(ErrorCode.enhanceYourCalm, 'ControlFrameFlood');
+    }
+  }
+
+  /** Clients: opens a stream; the caller has looked at `isOpen` and the peer's limit. Its HEADERS must follow at once. */
+  openStream(): Http2Stream {
+    const stream = this.#addStream(this.#nextId, 0);
+    this.#nextId += 2;
+    return stream;
+  }
+
+  /** Takes no new streams, lets those in flight end, then closes (RFC 9113 §6.8: first a warning, then the last stream). */
+  startDrain(): void {
+    if (this.#life !== Life.open) return;
+    this.#life = Life.draining;
+    this.#drainSince = this.wheel.now;
+    if (this.isServer) {
+      this.sender.goaway(MAX_STREAM_ID, ErrorCode.noError);
+      this.sender.ping(0, drainPing, 0);
+    } else this.#finishDrain();
+  }
+
+  /** Closes now; handlers are told. */
+  close(reason: string): void {
+    if (this.#life === Life.ended) return;
+    this.sender.goaway(this.#lastPeerId, ErrorCode.noError);
+    this.#end(ErrorCode.cancel, reason);
+  }
+
+  /** A connection error (RFC 9113 §5.4.1). */
+  fail(code: number, reason: string): void {
+    if (this.#life === Life.ended) return;
+    this.sender.goaway(this.#lastPeerId, code);
+    this.#end(code, reason);
+  }
+
+  /** We give the stream up; its handler is not told. */
+  resetStream(stream: Http2Stream, code: number): void {
+    if (stream.isClosed) return;
+    this.#rememberReset(stream.id);
+    this.sender.resetStream(stream.id, code);
+    this.#removeStream(stream);
+  }
+
+  /** A stream error that the peer made (RFC 9113 §5.4.2): its handler is told. */
+  failStream(stream: Http2Stream, code: number, reason: string): void {
+    if (stream.isClosed) return;
+    this.resetStream(stream, code);
+    stream.handler?.onReset(code, reason);
+    this.glitch(Glitch.streamError);
+  }
+
+  /** The handler takes no more for now: the stream's window is not given back. */
+  pause(stream: Http2Stream): void {
+    stream.isPaused = true;
+  }
+
+  resume(stream: Http2Stream): void {
+    stream.isPaused = false;
+    stream.markedAt = this.wheel.now;
+    this.#inflow.consume(stream, 0);
+  }
+
+  // SenderOwner
+
+  onLocalEnd(stream: Http2Stream): void {
+    if (stream.isRemoteEnded) this.#removeStream(stream);
+    // The answer is complete and the request is not: nobody wants the rest of it (RFC 9113 §8.1).
+    else if (this.isServer) this.resetStream(stream, ErrorCode.noError);
+  }
+
+  onOutputDrain(): void {
+    this.sender.pump();
+  }
+
+  // FrameReceiver
+
+  onBadPreface(): void {
+    this.fail(ErrorCode.protocolError, 'BadPreface');
+  }
+
+  onFrameTooLarge(): void {
+    this.fail(ErrorCode.frameSizeError, 'FrameTooLarge');
+  }
+
+  onDataStart(header: FrameHeader, padding: number): void {
+    const { streamId, length } = header;
+    this.#dataStream = null;
+    if (streamId === 0 || this.#block.isOpen || !this.peer.isKnown)
+      return this.fail(ErrorCode.protocolError, 'BadData');
+    if (padding < 0) return this.fail(ErrorCode.protocolError, 'BadPadding');
+    if (!this.#inflow.receive(length)) return this.fail(ErrorCode.flowControlError, 'WindowExceeded');
+    this.#isDataEnd = (header.flags & FrameFlag.endStream) !== 0;
+    if (length > padding || this.#isDataEnd) this.guard.onFullFrame();
+    else if (!this.guard.allowsEmptyFrame(this.wheel.now))
+      return this.fail(ErrorCode.enhanceYourCalm, 'EmptyFrameFlood');
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) return this.#onClosedStreamData(streamId);
+    if (stream.isRemoteEnded) return this.failStream(stream, ErrorCode.streamClosed, 'DataAfterEnd');
+    if (!stream.hasHead) return this.failStream(stream, ErrorCode.protocolError, 'DataBeforeHead');
+    stream.receiveWindow -= length;
+    if (stream.receiveWindow < 0) return this.failStream(stream, ErrorCode.flowControlError, 'WindowExceeded');
+    const total = stream.receivedBytes + length - padding;
+    if (
+      stream.contentLength >= 0 &&
+      (total > stream.contentLength || (this.#isDataEnd && total < stream.contentLength))
+    ) {
+      return this.failStream(stream, ErrorCode.protocolError, 'ContentLengthMismatch');
+    }
+    if (padding > 0) this.#inflow.consume(stream, padding);
+    this.#dataStream = stream;
+  }
+
+  onData(buffer: Buffer, start: number, end: number): void {
+    const stream = this.#dataStream;
+    if (stream === null || stream.isClosed) return;
+    stream.receivedBytes += end - start;
+    stream.handler!.onData(buffer, start, end);
+    if (!this.#isDataEnd) this.#inflow.consume(stream, end - start);
+  }
+
+  onDataEnd(): void {
+    const stream = this.#dataStream;
+    this.#dataStream = null;
+    if (this.#isDataEnd && stream !== null && !stream.isClosed) this.#endRemote(stream, null);
+  }
+
+  onFrame(header: FrameHeader, buffer: Buffer, start: number): void {
+    const { type, streamId } = header;
+    if (this.#block.isOpen && (type !== FrameType.continuation || streamId !== this.#block.streamId)) {
+      this.fail(ErrorCode.protocolError, 'BrokenHeaderBlock');
+    } else if (!this.peer.isKnown && type !== FrameType.settings) this.fail(ErrorCode.protocolError, 'NoSettings');
+    else if (type === FrameType.headers || type === FrameType.continuation) this.#onHeaderFrame(header, buffer, start);
+    else readControlFrame(this, header, buffer, start);
+  }
+
+  #onHeaderFrame(header: FrameHeader, buffer: Buffer, start: number): void {
+    const { streamId } = header;
+    if (streamId === 0 || (this.isServer && (streamId & 1) === 0))
+      return this.fail(ErrorCode.protocolError, 'BadStreamId');
+    const code = this.#block.add(header, buffer, start);
+    if (code !== ErrorCode.noError) return this.fail(code, 'BadHeaderBlock');
+    const block = this.#block;
+    if (block.isEmptyFrame && !this.guard.allowsEmptyFrame(this.wheel.now))
+      return this.fail(ErrorCode.enhanceYourCalm, 'EmptyFrameFlood');
+    if (block.isOpen) return;
+    const list = this.#decoder.decode(block.buffer, block.start, block.end);
+    block.release();
+    if (list === null) return this.fail(ErrorCode.compressionError, 'BadCompression');
+    const isEnd = (block.flags & FrameFlag.endStream) !== 0;
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) this.#onUnknownHead(streamId, list, isEnd);
+    else if (block.dependsOnItself) this.failStream(stream, ErrorCode.protocolError, 'SelfDependency');
+    else this.#onKnownHead(stream, list, isEnd);
+  }
+
+  #onUnknownHead(streamId: number, list: HeaderBlock, isEnd: boolean): void {
+    if (!this.isServer || streamId <= this.#lastPeerId) {
+      if (this.#resets.has(streamId)) return;
+      if (!this.isServer && streamId < this.#nextId && (streamId & 1) === 1) return this.glitch(Glitch.streamError);
+      return this.fail(this.isServer ? ErrorCode.streamClosed : ErrorCode.protocolError, 'HeadersOnClosedStream');
+    }
+    // Above what the last GOAWAY named: surely not processed, and the client knows.
+    if (streamId > this.#lastTakenId) return;
+    this.#lastPeerId = streamId;
+    if (this.active >= this.limits.http2Streams) {
+      this.#rememberReset(streamId);
+      this.sender.resetStream(streamId, ErrorCode.refusedStream);
+      return this.glitch(Glitch.streamError);
+    }
+    const stream = this.#addStream(streamId, 1);
+    stream.isRemoteEnded = isEnd;
+    if (this.#block.dependsOnItself) this.failStream(stream, ErrorCode.protocolError, 'SelfDependency');
+    else this.#owner.onNewStream(stream, list);
+  }
+
+  #onKnownHead(stream: Http2Stream, list: HeaderBlock, isEnd: boolean): void {
+    if (stream.isRemoteEnded) return this.failStream(stream, ErrorCode.streamClosed, 'HeadersAfterEnd');
+    if (!stream.hasHead) {
+      stream.handler!.onHead(list, isEnd);
+      if (isEnd && !stream.isClosed) this.#endRemote(stream, null);
+      return;
+    }
+    if (!isEnd) return this.failStream(stream, ErrorCode.protocolError, 'TrailersWithoutEnd');
+    if (!areTrailers(list)) return this.failStream(stream, ErrorCode.protocolError, 'BadTrailers');
+    if (stream.contentLength >= 0 && stream.receivedBytes !== stream.contentLength) {
+      return this.failStream(stream, ErrorCode.protocolError, 'ContentLengthMismatch');
+    }
+    this.#endRemote(stream, list);
+  }
+
+  #endRemote(stream: Http2Stream, trailers: HeaderBlock | null): void {
+    stream.isRemoteEnded = true;
+    const { handler } = stream;
+    if (stream.isLocalEnded) this.#removeStream(stream);
+    handler!.onEnd(trailers);
+  }
+
+  // ControlHost
+
+  isIdle(streamId: number): boolean {
+    if ((streamId & 1) === 0) return true;
+    return this.isServer ? streamId > this.#lastPeerId : streamId >= this.#nextId;
+  }
+
+  glitch(cost: number): void {
+    if (this.#life !== Life.ended && !this.guard.allows(cost, this.wheel.now))
+      this.fail(ErrorCode.enhanceYourCalm, 'TooManyGlitches');
+  }
+
+  onPeerReset(stream: Http2Stream, code: number): void {
+    this.#removeStream(stream);
+    stream.handler?.onReset(code, 'StreamReset');
+  }
+
+  onPeerSettings(): void {
+    this.#owner.onPeerChange();
+  }
+
+  onPingAnswer(buffer: Buffer, start: number): void {
+    if (this.#life === Life.draining && buffer.compare(drainPing, 0, 8, start, start + 8) === 0) this.#finishDrain();
+  }
+
+  onPeerGoaway(lastId: number, code: number): void {
+    if (this.isServer) {
+      // The client opens no more; what is in flight ends.
+      if (this.#life === Life.open) this.#finishDrain();
+      return;
+    }
+    this.#lastTakenId = Math.min(this.#lastTakenId, lastId);
+    for (const stream of this.streams.values()) {
+      if (stream.id <= lastId) continue;
+      this.#removeStream(stream);
+      stream.handler!.onReset(ErrorCode.refusedStream, `GoAway ${code}`);
+    }
+    this.#owner.onPeerChange();
+    this.#finishDrain();
+  }
+
+  // DeadlineOwner
+
+  /** Looks after all time-outs of the connection and its streams. */
+  onDeadline(): void {
+    const { now } = this.wheel;
+    if (this.#life === Life.ended) {
+      this.#socket.destroy();
+      return;
+    }
+    if (this.#life === Life.draining && now - this.#drainSince >= SWEEP_MS) this.#finishDrain();
+    const stall = findStall(this, now, this.#partialSince);
+    if (stall !== null) this.fail(ErrorCode.enhanceYourCalm, stall);
+    else if (this.active === 0 && this.#idleTimeoutMs > 0 && now - this.#idleSince >= this.#idleTimeoutMs)
+      this.close('IdleTimeout');
+    if (this.#life === Life.ended) this.wheel.arm(this.#deadline, LINGER_MS);
+    else this.#armSweep();
+  }
+
+  #armSweep(): void {
+    this.wheel.arm(this.#deadline, this.#sweepMs);
+  }
+
+  // Streams and life
+
+  #addStream(id: number, hasHead: 0 | 1): Http2Stream {
+    const options = {
+      sendWindow: this.sender.initialWindow,
+      receiveWindow: this.#inflow.streamWindow,
+      hasHead,
+      now: this.wheel.now,
+    };
+    const stream = new Http2Stream(id, options);
+    this.streams.set(id, stream);
+    this.active++;
+    this.guard.streams++;
+    return stream;
+  }
+
+  #removeStream(stream: Http2Stream): void {
+    if (stream.isClosed) return;
+    stream.isClosed = true;
+    stream.pending = null;
+    this.streams.delete(stream.id);
+    this.active--;
+    if (this.active === 0) {
+      this.#idleSince = this.wheel.now;
+      if (this.#life === Life.refusing) this.#end(ErrorCode.noError, 'Drained');
+    }
+    this.#owner.onStreamEnd();
+  }
+
+  #rememberReset(id: number): void {
+    this.#resets.add(id);
+    if (this.#resets.size <= REMEMBERED_RESETS) return;
+    for (const oldest of this.#resets) {
+      this.#resets.delete(oldest);
+      return;
+    }
+  }
+
+  /** DATA on a stream that is not there. */
+  #onClosedStreamData(streamId: number): void {
+    if (this.#resets.has(streamId)) return;
+    if (this.isIdle(streamId)) return this.fail(ErrorCode.protocolError, 'DataOnIdleStream');
+    this.#rememberReset(streamId);
+    this.sender.resetStream(streamId, ErrorCode.streamClosed);
+    this.glitch(Glitch.streamError);
+  }
+
+  #finishDrain(): void {
+    if (this.#life >= Life.refusing) return;
+    this.#life = Life.refusing;
+    this.#drainSince = this.wheel.now;
+    if (this.isServer) this.#lastTakenId = this.#lastPeerId;
+    this.sender.goaway(this.isServer ? this.#lastPeerId : 0, ErrorCode.noError);
+    if (this.active === 0) this.#end(ErrorCode.noError, 'Drained');
+  }
+
+  /** The last of all: handlers are told, the socket ends after what was written. */
+  #end(code: number, reason: string): void {
+    if (this.#life === Life.ended) return;
+    this.#life = Life.ended;
+    this.#reader.stop();
+    this.sender.output.end();
+    this.wheel.arm(this.#deadline, LINGER_MS);
+    this.#abandonStreams(code, reason);
+    this.#owner.onEnd(reason);
+  }
+
+  #abandonStreams(code: number, reason: string): void {
+    const streams = [...this.streams.values()];
+    this.streams.clear();
+    this.active = 0;
+    for (const stream of streams) {
+      if (stream.isClosed) continue;
+      stream.isClosed = true;
+      stream.pending = null;
+      stream.handler?.onReset(code, reason);
+    }
+  }
+
+  #onSocketEnd(): void {
+    this.#end(ErrorCode.cancel, 'PeerClosed');
+  }
+
+  #onSocketClose(): void {
+    this.wheel.release(this.#deadline);
+    this.sender.output.close();
+    this.#end(ErrorCode.cancel, 'PeerClosed');
+    this.wheel.release(this.#deadline);
+  }
+}
