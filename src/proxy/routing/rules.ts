@@ -26,6 +26,11 @@ export function changedKeys(
   return changed.size === 0 ? null : changed;
 }
 
+/** The same from a patch's part for one table. */
+export function patchedKeys(part: Readonly<Record<Key, unknown>> | undefined): ReadonlySet<Key> | null {
+  return part === undefined ? null : new Set(Object.keys(part));
+}
+
 /** Throws where a filter's type has no definition: the two sides are of different versions. */
 export function buildFilters(parts: RuleParts, previous: Filters, changed: ReadonlySet<Key> | null): Filters {
   if (changed === null) return previous;
