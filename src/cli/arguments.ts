@@ -1,19 +1,12 @@
 /** Reads the values of options. Each parser throws commander's InvalidArgumentError with what was expected. */
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
+import type { MappedBackend } from '../controller/mapped-backends.ts';
 
 export interface HostPort {
   /** Name or IP address, without brackets. */
   readonly host: string;
   readonly port: number;
-}
-
-/** `--backend`: a port of a Service and the process that answers for it. */
-export interface MappedBackend {
-  readonly namespace: string;
-  readonly name: string;
-  readonly port: number;
-  readonly target: HostPort;
 }
 
 /** `127.0.0.1:80`, `[::1]:80`, `localhost:80`. */

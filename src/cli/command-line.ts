@@ -34,7 +34,7 @@ function program(): Command {
 
 const adminOption = () =>
   new Option('--admin <address:port>', 'where the admin API listens')
-    .default('127.0.0.1:19000' as unknown)
+    .default('127.0.0.1:19000')
     .argParser(parseHostPort);
 
 function addRun(commands: Command): void {
@@ -64,9 +64,12 @@ function addRun(commands: Command): void {
         .default('auto'),
     )
     .addOption(
-      new Option('--access-log <format>', 'a line for each request, to standard output')
-        .choices(['off', 'text', 'json'])
-        .default('off'),
+      new Option(
+        '--access-log <format>',
+        'a line for each request, to standard output; auto: text on a terminal, else off',
+      )
+        .choices(['auto', 'off', 'text', 'json'])
+        .default('auto'),
     )
     .addOption(
       new Option('--grace <duration>', 'time for requests in flight to end on SIGTERM')

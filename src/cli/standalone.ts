@@ -63,7 +63,7 @@ export class Standalone {
       channel,
       onAcknowledged: (version, problems) => this.#controller.acknowledge(version, problems.map(withOwner)),
       onRefused: (version, message) => this.#controller.refuse(version, message),
-      onTrouble: options.onTrouble,
+      onTrouble: (message) => options.onTrouble(message),
       onReport: (worker, report) => this.#receive(worker, report as WorkerReport),
       onExit: (worker) => this.#metrics.forget(worker),
     });

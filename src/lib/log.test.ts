@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { createLog } from './log.ts';
 import { plainStyle } from './style.ts';
 
+const now = () => new Date('2026-11-21T10:00:00.000Z');
+
 function logTo(format: 'text' | 'json'): { lines: string[]; log: ReturnType<typeof createLog> } {
   const lines: string[] = [];
-  const now = () => new Date('2026-11-21T10:00:00.000Z');
   return { lines, log: createLog({ format, style: plainStyle, now, write: (text) => lines.push(text) }) };
 }
 

@@ -26,7 +26,7 @@ export function outputTo(stream: NodeJS.WriteStream): Output {
       else stream.write(text);
     },
     get isTerminal() {
-      return stream.isTTY === true;
+      return stream.isTTY ?? false;
     },
     get columns() {
       return stream.isTTY ? stream.columns : Infinity;

@@ -34,5 +34,5 @@ function pad(text: string, width: number): string {
 
 /** Characters as they are seen; text from manifests may hold anything, so code points are counted, not units. */
 function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }

@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly address: readonly string[];
   readonly backend: readonly MappedBackend[];
   readonly logFormat: 'auto' | 'text' | 'json';
-  readonly accessLog: 'off' | 'text' | 'json';
+  readonly accessLog: 'auto' | 'off' | 'text' | 'json';
   /** Milliseconds. */
   readonly grace: number;
 }
@@ -40,7 +40,7 @@ export async function run(options: RunOptions): Promise<void> {
     workers: options.workers,
     defaultAddresses,
     backends: options.backend,
-    accessLog: options.accessLog,
+    accessLog: options.accessLog === 'auto' ? (output.isTerminal ? 'text' : 'off') : options.accessLog,
     onEvent: createNarrator({ log, style, write: (text) => output.write(text), defaultAddresses }),
     onTrouble: (message) => log.error(message),
   });

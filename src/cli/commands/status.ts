@@ -55,7 +55,8 @@ async function rendered(
   if (format === 'json') return `${JSON.stringify(list, null, 2)}\n`;
   if (format === 'table') return asTable() || 'There are no Gateways and no routes.\n';
   const { dump } = await import('js-yaml');
-  return dump(list, { lineWidth: 120 });
+  // By way of JSON: what is undefined is not there.
+  return dump(JSON.parse(JSON.stringify(list)), { lineWidth: 120 });
 }
 
 /** Beside the document, so that it can be piped on. */
