@@ -113,6 +113,7 @@ export class Controller {
 
   /** The proxies have what the documents say: now the statuses may say so too. */
   #settle(acknowledged: NonNullable<Acknowledged>): void {
+    const tookMs = this.#parts.now() - this.#changedAt;
     const { resources } = this.#view;
     const compiled = this.#parts.compile(resources, acknowledged);
     const statuses = this.#withTimes(compiled.statuses, this.#parts.date().toISOString());
@@ -123,7 +124,6 @@ export class Controller {
     this.#told = resources;
     const saysMore = !isEqual(wasAcknowledged?.problems ?? [], acknowledged.problems);
     if (!isFirst && isNoChange(changes) && !saysMore) return;
-    const tookMs = this.#parts.now() - this.#changedAt;
     this.#parts.onEvent({ type: 'live', view: this.#view, changes, tookMs, isFirst });
   }
 }
