@@ -443,7 +443,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   }
 
   #finishDrain(): void {
-    if (this.#life >= Life.refusing) return;
+    if (this.#life === Life.refusing || this.#life === Life.ended) return;
     this.#life = Life.refusing;
     this.#drainSince = this.wheel.now;
     if (this.isServer) this.#lastTakenId = this.#lastPeerId;

@@ -55,7 +55,10 @@ function readPriority(host: ControlHost, { streamId, length }: FrameHeader, buff
   const stream = host.streams.get(streamId);
   if (stream !== undefined) host.failStream(stream, code, 'BadPriority');
   else if (host.isIdle(streamId)) host.fail(code, 'BadPriority');
-  else host.glitch(Glitch.streamError);
+  else {
+    host.sender.resetStream(streamId, code);
+    host.glitch(Glitch.streamError);
+  }
 }
 
 function readReset(host: ControlHost, { streamId, length }: FrameHeader, buffer: Buffer, start: number): void {
