@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { readLatin1, writeLatin1 } from './latin1.ts';
+import { SLAB_BYTES, takeSlab } from './slab-pool.ts';
 
 /** Up to this much is gathered as text; above it a Buffer is cheaper. */
 const TEXT_BYTES = 16 * 1024;
@@ -34,18 +35,29 @@ export class Http1Output {
       return true;
     }
     this.#text = '';
-    const bytes = Buffer.allocUnsafe(length);
-    writeLatin1(bytes, text);
-    bytes.set(buffer.subarray(start, end), text.length);
-    return this.#socket.write(bytes);
+    if (length > SLAB_BYTES) {
+      const bytes = Buffer.allocUnsafe(length);
+      writeLatin1(bytes, text);
+      buffer.copy(bytes, text.length, start, end);
+      return this.#isTaken(this.#socket.write(bytes));
+    }
+    const slab = takeSlab();
+    writeLatin1(slab.buffer, text);
+    buffer.copy(slab.buffer, text.length, start, end);
+    return this.#isTaken(this.#socket.write(slab.buffer.subarray(0, length), slab.release));
   }
 
   /** Writes what was gathered. False as in `data`. */
   flush(): boolean {
     const text = this.#text;
-    if (text === '') return !this.#socket.writableNeedDrain;
+    if (text === '') return this.#isTaken(!this.#socket.writableNeedDrain);
     this.#text = '';
-    return this.#socket.write(text, 'latin1');
+    return this.#isTaken(this.#socket.write(text, 'latin1'));
+  }
+
+  /** A write as large as the high water mark is reported as too much even where the kernel took it whole. */
+  #isTaken(isBelowMark: boolean): boolean {
+    return isBelowMark || this.#socket.writableLength === 0;
   }
 
   /** Forgets what was gathered. */
