@@ -6,10 +6,11 @@ import type net from 'node:net';
 import type tls from 'node:tls';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { looksLikeHttp2 } from '../http/preface.ts';
-import { adoptSocket, readSocket, type Receiver } from '../http/socket-io.ts';
+import { adoptSocket, type Receiver } from '../http/socket-io.ts';
 import type { ConnectionInfo } from '../http/streams.ts';
 import type { Limits } from '../limits.ts';
 import type { PortRuntime } from '../runtime.ts';
+import { readTlsSocket } from './tls-read.ts';
 
 type Protocol = 'http1' | 'http2';
 
@@ -83,7 +84,7 @@ export class Connection implements ConnectionInfo, DeadlineOwner, Receiver {
   static acceptTls(host: ConnectionHost, socket: tls.TLSSocket): Connection {
     const connection = new Connection(host, socket, socket.servername || '');
     connection.#alpn = socket.alpnProtocol === 'h2' ? 'http2' : 'http1';
-    readSocket(socket, connection);
+    readTlsSocket(socket, connection);
     return connection;
   }
 
