@@ -124,6 +124,21 @@ test('other codes and zero attempts are not retried', () => {
   assert.equal(never.tries.length, 1);
 });
 
+test('a short answer that is retried may break off or stall without harm', (context) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  context.after(() => mock.timers.reset());
+  const scene = new Scene({ rule: { retry, backendRequestTimeoutMs: 100 } });
+  const { downstream } = scene.request();
+  scene.tries[0]!.sink.onResponseHead(500, fieldsFrom({}), 10, 10);
+  scene.tries[0]!.fail('Reset');
+  scene.tries[1]!.sink.onResponseHead(500, fieldsFrom({}), 10, 10);
+  mock.timers.tick(100);
+  assert.ok(scene.tries[1]!.isAborted);
+  scene.tries[2]!.answer(200);
+  assert.equal(downstream.status, 200);
+  assert.equal(scene.backend.retryBudget.active, 0);
+});
+
 test('a long answer that is retried is not waited for', () => {
   const scene = new Scene({ rule: { retry } });
   const { downstream } = scene.request();

@@ -76,9 +76,10 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
   function onTryTimeout(run: ExchangeRun): void {
     run.tryTimer = null;
     if (run.isOver) return;
-    const hasStarted = run.responseState === 'started';
+    const { responseState } = run;
     abortTry(run, false);
-    if (hasStarted) response.cut(run, replies.backendTimeout.reason);
+    if (responseState === 'discarding') openAgain(run);
+    else if (responseState === 'started') response.cut(run, replies.backendTimeout.reason);
     else if (retry(run, decideOnStatus(run, replies.backendTimeout.status))) openAgain(run);
     else response.reply(run, replies.backendTimeout);
   }
