@@ -1,0 +1,116 @@
+/** Endpoints from EndpointSlices: ports by name, the API's defaults, and lists that stay the same objects. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nameOf, resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
+import { backendEndpoints, createEndpointJoiner } from './endpoints.ts';
+import type { EndpointSlice, Service } from './resource-types.ts';
+
+const metadata = { name: 'web', namespace: 'default' };
+
+function service(ports: Service['spec']['ports']): Service {
+  return { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports } };
+}
+
+function slice(name: string, rest: Omit<EndpointSlice, 'apiVersion' | 'kind' | 'metadata'>): EndpointSlice {
+  const labels = { 'kubernetes.io/service-name': 'web' };
+  const meta = { name, namespace: 'default', labels };
+  return { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: meta, ...rest };
+}
+
+const at = (address: string, conditions = {}) => ({ addresses: [address], conditions });
+
+test('ports are joined by name; the slice has the real port', () => {
+  const web = service([
+    { name: 'http', port: 80 },
+    { name: 'admin', port: 81 },
+  ]);
+  const slices = [
+    slice('a', {
+      addressType: 'IPv4',
+      ports: [
+        { name: 'admin', port: 9001 },
+        { name: 'http', port: 3000 },
+      ],
+      endpoints: [at('10.0.0.2')],
+    }),
+    slice('b', { addressType: 'IPv6', ports: [{ name: 'http', port: 3001 }], endpoints: [at('fd00::1')] }),
+  ];
+  const http = backendEndpoints('Service/default/web/80', slices, web);
+  assert.deepEqual(
+    http.map((one) => `${one.address} ${one.port}`),
+    ['10.0.0.2 3000', 'fd00::1 3001'],
+  );
+  assert.deepEqual(
+    backendEndpoints('Service/default/web/81', slices, web).map((one) => one.port),
+    [9001],
+  );
+});
+
+test('a port without a name, a port the Service does not have, no Service', () => {
+  const slices = [slice('a', { addressType: 'IPv4', ports: [{ port: 3000 }], endpoints: [at('10.0.0.1')] })];
+  assert.equal(backendEndpoints('Service/default/web/80', slices, service([{ port: 80 }])).length, 1);
+  assert.equal(backendEndpoints('Service/default/web/80', slices, service([{ name: 'http', port: 80 }])).length, 1);
+  assert.equal(backendEndpoints('Service/default/web/82', slices, service([{ port: 80 }])).length, 0);
+  assert.equal(backendEndpoints('Service/default/web/80', slices, undefined).length, 0);
+});
+
+test('conditions that are absent have the defaults of the API', () => {
+  const states = [
+    at('10.0.0.1'),
+    at('10.0.0.2', { ready: false }),
+    at('10.0.0.3', { ready: false, serving: true, terminating: true }),
+  ];
+  const slices = [slice('a', { addressType: 'IPv4', ports: [{ port: 3000 }], endpoints: states })];
+  const endpoints = backendEndpoints('Service/default/web/80', slices, service([{ port: 80 }]));
+  assert.deepEqual(
+    endpoints.map(({ ready, serving, terminating }) => [ready, serving, terminating]),
+    [
+      [true, true, false],
+      [false, false, false],
+      [false, true, true],
+    ],
+  );
+});
+
+test('a pod in two slices is one endpoint, ready if one says so; FQDN slices are left out', () => {
+  const slices = [
+    slice('a', { addressType: 'IPv4', ports: [{ port: 3000 }], endpoints: [at('10.0.0.1', { ready: false })] }),
+    slice('b', { addressType: 'IPv4', ports: [{ port: 3000 }], endpoints: [at('10.0.0.1')] }),
+    slice('c', { addressType: 'FQDN', ports: [{ port: 3000 }], endpoints: [at('example.com')] }),
+  ];
+  const endpoints = backendEndpoints('Service/default/web/80', slices, service([{ port: 80 }]));
+  assert.deepEqual(
+    endpoints.map((one) => [one.address, one.ready]),
+    [['10.0.0.1', true]],
+  );
+});
+
+function setOf(...resources: readonly Resource[]): ResourceSet {
+  const kinds = new Map<string, Map<string, Resource>>();
+  for (const resource of resources) {
+    const map = kinds.get(resource.kind) ?? new Map<string, Resource>();
+    kinds.set(resource.kind, map.set(nameOf(resource), resource));
+  }
+  return resourceSet(kinds);
+}
+
+test('one changed slice makes a new list for its own backend only', () => {
+  const other = { ...service([{ port: 80 }]), metadata: { name: 'other', namespace: 'default' } };
+  const labels = { 'kubernetes.io/service-name': 'other' };
+  const otherSlice = {
+    ...slice('o', { addressType: 'IPv4', ports: [{ port: 4000 }], endpoints: [at('10.0.1.1')] }),
+    metadata: { name: 'o', namespace: 'default', labels },
+  };
+  const web = service([{ port: 80 }]);
+  const first = slice('a', { addressType: 'IPv4', ports: [{ port: 3000 }], endpoints: [at('10.0.0.1')] });
+  const second = slice('a', { addressType: 'IPv4', ports: [{ port: 3000 }], endpoints: [at('10.0.0.2')] });
+  const join = createEndpointJoiner();
+  const keys = ['Service/default/web/80', 'Service/default/other/80'];
+  const before = join(keys, setOf(web, other, first, otherSlice));
+  const after = join(keys, setOf(web, other, second, otherSlice));
+  assert.equal(after.get('Service/default/other/80'), before.get('Service/default/other/80'));
+  assert.deepEqual(
+    after.get('Service/default/web/80')?.map((one) => one.address),
+    ['10.0.0.2'],
+  );
+});
