@@ -8,6 +8,7 @@ import type { ControllerEvent, ControllerParts, ControllerView, Source } from '.
 import type { ListenerProblem } from '../contract/messages.ts';
 import { filterDefinitions } from '../filters/index.ts';
 import { Workers } from '../infrastructure/workers.ts';
+import { kinds } from '../model/kinds.ts';
 import { createLogSink, type LogSink } from '../proxy/observe/log-sink.ts';
 import { MetricsHub } from '../proxy/observe/metrics-hub.ts';
 import type { WorkerReport } from '../proxy/observe/observer.ts';
@@ -25,19 +26,6 @@ export interface StandaloneOptions {
   /** Something a person should see, such as a worker that is being replaced. */
   onTrouble(message: string): void;
 }
-
-/** Kinds whose changes the console names. */
-const kinds = [
-  'GatewayClass',
-  'Gateway',
-  'HTTPRoute',
-  'ReferenceGrant',
-  'Service',
-  'EndpointSlice',
-  'Secret',
-  'ConfigMap',
-  'Namespace',
-];
 
 /** What of the access log may still be on its way to a slow reader when the process ends. */
 const flushMs = 1000;
@@ -108,7 +96,7 @@ export class Standalone {
     const byHand = mappedEndpoints(mapped);
     return {
       source: this.#options.source,
-      kinds,
+      kinds: kinds.map(({ kind }) => kind),
       compile: (resources, acknowledged) => compile(withServices(resources), { acknowledged, defaultAddresses }),
       joinEndpoints: (resources, backends) => {
         const joined = join(Object.keys(backends), withServices(resources));
