@@ -127,6 +127,27 @@ describe('time-outs', () => {
   });
 });
 
+describe('a client that closes its side', () => {
+  it('still gets an answer that comes soon', async () => {
+    const client = new RawClient(proxy.port);
+    client.socket.end(request('/a'));
+    assert.match(await client.ended(), /\/a$/);
+  });
+
+  it('is taken for gone when nothing happens for a second', async () => {
+    answer = () => {};
+    const client = new RawClient(proxy.port).send(request('/a'));
+    await until('the request', () => backend.received.includes('/a'));
+    client.socket.end();
+    await until('the end of the exchange', () => {
+      pass(250);
+      return proxy.log.length > 0;
+    });
+    assert.deepEqual(proxy.log, ['downstream ClientClosed']);
+    await until('the end upstream', () => backend.connections[0]?.isClosed);
+  });
+});
+
 describe('back-pressure', () => {
   it('a backend that does not read stops the client', async () => {
     answer = ({ socket }) => socket.pause();

@@ -13,6 +13,7 @@ import { HeldBytes } from './held-bytes.ts';
 import { Http1Output } from './http1-output.ts';
 import { Http1Reply, type ReplyOwner } from './http1-reply.ts';
 import { headProblems, rejectionText } from './http1-rejection.ts';
+import { DRAINABLE_BYTES, HALF_CLOSED_MS, LINGER_BYTES, LINGER_MS, Phase } from './http1-server-phase.ts';
 import { BODY_NONE, BODY_TUNNEL, type ConnectionInfo, type RequestSink, type ServerHooks } from './streams.ts';
 
 export interface Http1ServerOptions {
@@ -22,26 +23,6 @@ export interface Http1ServerOptions {
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
 }
-
-const Phase = {
-  /** Before or within a head. */
-  head: 0,
-  body: 1,
-  /** The request is complete, the answer is not. */
-  busy: 2,
-  /** An upgrade was asked for and not yet answered. */
-  upgrading: 3,
-  tunnel: 4,
-  /** The answer is out and was the last; what still comes is dropped. */
-  lingering: 5,
-  closed: 6,
-} as const;
-type Phase = (typeof Phase)[keyof typeof Phase];
-
-/** A body that comes after its answer is read to its end up to this length, so that the connection can be used again. */
-const DRAINABLE_BYTES = 64 * 1024;
-const LINGER_MS = 2000;
-const LINGER_BYTES = 1024 * 1024;
 
 export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   readonly output: Http1Output;
@@ -67,6 +48,8 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   #isConsuming = false;
   #isPaused = false;
   #isDraining = false;
+  #isHalfClosed = false;
+  #writtenBytes = 0;
   /** The deadline guards a write: what waited when it was armed. */
   #stalledBytes = 0;
 
@@ -240,8 +223,8 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   }
 
   mustClose(): boolean {
-    if (this.#isDraining || !this.#head!.isPersistent || this.#requests >= this.#limits.requestsPerConnection)
-      return true;
+    if (this.#isDraining || this.#isHalfClosed || !this.#head!.isPersistent) return true;
+    if (this.#requests >= this.#limits.requestsPerConnection) return true;
     if (this.#phase === Phase.upgrading) return !this.#held.isEmpty;
     if (this.#phase !== Phase.body) return false;
     // The rest of the body would have to be read before another request: only where that is little and sure to come.
@@ -302,6 +285,9 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
       // The client takes something, if little.
       if (this.#socket.writableLength < this.#stalledBytes) this.onBlocked();
       else this.#destroy('WriteTimeout');
+    } else if (this.#phase === Phase.busy) {
+      if (this.#socket.bytesWritten > this.#writtenBytes) this.#watchProgress();
+      else this.#destroy('ClientClosed');
     } else if (this.#phase === Phase.body) this.#reject({ status: 408, reason: 'BodyTimeout' });
     else if (this.#reader.isPartial || this.#leading === 1) this.#reject({ status: 408, reason: 'HeadTimeout' });
     else this.#destroy('IdleTimeout');
@@ -314,7 +300,7 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   #nextRequest(): void {
     this.#phase = Phase.head;
     this.#head = null;
-    if (this.#isDraining && this.#held.isEmpty) {
+    if ((this.#isDraining || this.#isHalfClosed) && this.#held.isEmpty) {
       this.#linger();
       return;
     }
@@ -367,7 +353,15 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
 
   #onEnd(): void {
     if (this.#phase === Phase.tunnel) this.#sink?.onRequestEnd(null);
-    else this.#destroy('ClientClosed');
+    else if (this.#phase === Phase.busy) {
+      this.#isHalfClosed = true;
+      this.#watchProgress();
+    } else this.#destroy('ClientClosed');
+  }
+
+  #watchProgress(): void {
+    this.#writtenBytes = this.#socket.bytesWritten;
+    this.#arm(HALF_CLOSED_MS);
   }
 
   #onClose(): void {
@@ -378,6 +372,7 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
 
   #onDrain(): void {
     if (this.#phase === Phase.body && !this.#isPaused) this.#arm(this.#limits.bodyIdleTimeoutMs);
+    else if (this.#isHalfClosed) this.#watchProgress();
     else if (this.#phase === Phase.busy || this.#phase === Phase.tunnel) this.#wheel.disarm(this.#deadline);
     this.#sink?.onDownstreamDrain();
   }
