@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { CORE_SCHEMA, dump, loadAll } from 'js-yaml';
 import { compile, type Compiled } from '../src/compiler/compile.ts';
 import type { GatewayConfig, MatchConfig, ValueMatch } from '../src/contract/gateway-config.ts';
-import { keyOf, partsOf, type Key } from '../src/contract/keys.ts';
+import { partsOf, type Key } from '../src/contract/keys.ts';
 import { filterDefinitions } from '../src/filters/index.ts';
 import type { Condition } from '../src/model/conditions.ts';
 import { nameOf, resourceSet, type Resource, type ResourceSet } from '../src/model/resources.ts';
@@ -124,10 +124,12 @@ function listenerText({ protocol, port, hostname, addresses, tls }: GatewayConfi
 }
 
 function matchText({ rule, path, method, headers = [], query = [] }: MatchConfig): string {
-  const value = (sign: string) => (one: ValueMatch) =>
-    `${sign}${one.name}${one.type === 'RegularExpression' ? '~' : '='}${one.value}`;
-  const conditions = [method, ...headers.map(value('')), ...query.map(value('?'))].filter((text) => text !== undefined);
-  return [path.type, path.value, ...conditions, '->', nameOfKey(rule)].join(' ');
+  const values = [...headers.map((one) => valueText(one, '')), ...query.map((one) => valueText(one, '?'))];
+  return [path.type, path.value, ...(method === undefined ? [] : [method]), ...values, '->', nameOfKey(rule)].join(' ');
+}
+
+function valueText({ name, type, value }: ValueMatch, sign: string): string {
+  return `${sign}${name}${type === 'RegularExpression' ? '~' : '='}${value}`;
 }
 
 function ruleForm(rule: GatewayConfig['rules'][Key], config: GatewayConfig): unknown {
@@ -173,12 +175,9 @@ function conditionsForm(conditions: readonly Condition[]): Record<string, string
 }
 
 function dropEmpty(form: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const isEmpty = (value: unknown) =>
-    value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
   return Object.fromEntries(Object.entries(form).filter(([, value]) => !isEmpty(value)));
 }
 
-/** For tests that look a status up. */
-export function statusKey(kind: string, name: string): Key {
-  return keyOf(kind, 'default', name);
+function isEmpty(value: unknown): boolean {
+  return value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }

@@ -11,7 +11,14 @@ import { rulesOf, supportedProtocols, type ProtocolRules } from './listener-prot
 import { createMemory, remember, type Memory } from './memory.ts';
 import { refusal, type GrantIndex } from './reference-grants.ts';
 import type { ResolvedGateway, ResolvedListener, SelectedGateway } from './resolved.ts';
-import { gatewayGroup, type Gateway, type Listener, type RouteGroupKind, type Secret } from './resource-types.ts';
+import {
+  gatewayGroup,
+  type Gateway,
+  type Listener,
+  type RouteGroupKind,
+  type SecretObjectReference,
+  type Secret,
+} from './resource-types.ts';
 
 export type ListenerMemory = Memory<ResolvedGateway>;
 
@@ -159,7 +166,7 @@ function resolveCertificates(spec: Listener, rules: ProtocolRules, around: Liste
     return { certificates, problem: { reason: 'InvalidCertificateRef', message } };
   }
   for (const ref of refs) {
-    const result = resolveCertificate({ group: '', kind: 'Secret', ...ref }, around);
+    const result = resolveCertificate(ref, around);
     if ('problem' in result) problem ??= result.problem;
     else certificates.push([result.key, result.config]);
   }
@@ -167,12 +174,12 @@ function resolveCertificates(spec: Listener, rules: ProtocolRules, around: Liste
 }
 
 function resolveCertificate(
-  ref: { group: string; kind: string; name: string; namespace?: string },
+  { group = '', kind = 'Secret', ...ref }: SecretObjectReference,
   { gateway, resources, grants }: ListenerSurroundings,
 ): { key: Key; config: CertificateConfig } | { problem: Problem } {
   const namespace = ref.namespace ?? gateway.metadata.namespace;
-  if (ref.group !== '' || ref.kind !== 'Secret') {
-    const message = `certificateRef ${ref.name} is a ${ref.kind}${ref.group && ` of group ${ref.group}`}: only Secrets hold certificates`;
+  if (group !== '' || kind !== 'Secret') {
+    const message = `certificateRef ${ref.name} is a ${kind}${group && ` of group ${group}`}: only Secrets hold certificates`;
     return { problem: { reason: 'InvalidCertificateRef', message } };
   }
   const from = { group: gatewayGroup, kind: 'Gateway', namespace: gateway.metadata.namespace };

@@ -121,11 +121,21 @@ test('one changed route touches its own entries and status only', () => {
   assert.equal(after.statuses.get('HTTPRoute/default/r3'), before.statuses.get('HTTPRoute/default/r3'));
 });
 
+interface Conditioned {
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+}
+
+function programmedText({ conditions }: Conditioned): string | undefined {
+  return conditions.filter((one) => one.type === 'Programmed').map((one) => `${one.status} ${one.reason}`)[0];
+}
+
 function programmed(status: ResourceStatus | undefined): unknown {
   assert.ok(status && 'listeners' in status);
-  const text = (conditions: readonly { type: string; status: string; reason: string }[]) =>
-    conditions.filter((one) => one.type === 'Programmed').map((one) => `${one.status} ${one.reason}`)[0];
-  return { gateway: text(status.conditions), listeners: status.listeners.map((one) => text(one.conditions)) };
+  return { gateway: programmedText(status), listeners: status.listeners.map(programmedText) };
+}
+
+function problem(i: number, reason: string): ListenerProblem {
+  return { listener: `Gateway/default/gw/l${i}`, reason, message: 'why' };
 }
 
 test('Programmed follows what the proxies say', () => {
@@ -135,7 +145,6 @@ test('Programmed follows what the proxies say', () => {
     const facts = { acknowledged: problems && { problems }, defaultAddresses: ['127.0.0.1'] };
     return programmed(compiler(store.set(), facts).statuses.get('Gateway/default/gw'));
   };
-  const problem = (i: number, reason: string) => ({ listener: `Gateway/default/gw/l${i}`, reason, message: 'why' });
   assert.deepEqual(at(null), { gateway: 'Unknown Pending', listeners: ['Unknown Pending', 'Unknown Pending'] });
   assert.deepEqual(at([]), { gateway: 'True Programmed', listeners: ['True Programmed', 'True Programmed'] });
   assert.deepEqual(at([problem(0, 'AddressInUse')]), {

@@ -10,7 +10,7 @@ export type TranslatedMatches = { readonly matches: readonly MatchConfig[] } | {
 /** A rule without matches takes every request. */
 export function translateMatches(rule: HTTPRouteRule, key: Key): TranslatedMatches {
   const matches: MatchConfig[] = [];
-  const specs = rule.matches && rule.matches.length > 0 ? rule.matches : [{}];
+  const specs: readonly Partial<HTTPRouteMatch>[] = rule.matches && rule.matches.length > 0 ? rule.matches : [{}];
   for (const [index, spec] of specs.entries()) {
     const match = translateMatch(spec, key);
     const problem = findProblem(match, `matches[${index}]`);
@@ -20,7 +20,7 @@ export function translateMatches(rule: HTTPRouteRule, key: Key): TranslatedMatch
   return { matches };
 }
 
-function translateMatch(spec: HTTPRouteMatch, rule: Key): MatchConfig {
+function translateMatch(spec: Partial<HTTPRouteMatch>, rule: Key): MatchConfig {
   const headers = translateValues(spec.headers ?? [], (name) => name.toLowerCase());
   const query = translateValues(spec.queryParams ?? [], (name) => name);
   return {
@@ -32,7 +32,7 @@ function translateMatch(spec: HTTPRouteMatch, rule: Key): MatchConfig {
   };
 }
 
-function translatePath({ type = 'PathPrefix', value = '/' }: NonNullable<HTTPRouteMatch['path']>): PathMatch {
+function translatePath({ type = 'PathPrefix', value = '/' }: Partial<HTTPRouteMatch['path']>): PathMatch {
   if (type === 'RegularExpression') return { type, value };
   const normal = normaliseEscapes(value);
   if (type === 'Exact') return { type, value: normal };

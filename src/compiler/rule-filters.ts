@@ -65,7 +65,9 @@ function compileFilter(
   around: FilterSurroundings,
 ): CompiledFilter {
   let unresolved: Problem | undefined;
-  const result = definition.compile(spec[definition.field] ?? {}, {
+  // The discriminator `type` names the one field that is set.
+  const fields = spec as unknown as Readonly<Record<string, unknown>>;
+  const result = definition.compile(fields[definition.field] ?? {}, {
     resolveBackend(ref) {
       const resolved = around.resolveBackend(ref as HTTPBackendRef);
       if (!('problem' in resolved)) return { backend: resolved.key };

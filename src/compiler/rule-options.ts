@@ -59,6 +59,6 @@ function translateSession(spec: SessionPersistence, key: Key, faults: string[]):
     cookieLifetime: lifetime === 'Permanent' ? 'Permanent' : 'Session',
     ...(spec.cookie?.path !== undefined && spec.cookie.path !== '/' && { cookiePath: spec.cookie.path }),
     absoluteTimeoutMs,
-    idleTimeoutMs: duration(spec.idleTimeout, 'sessionPersistence.idleTimeout', faults),
+    idleTimeoutMs: 0,
   };
 }
