@@ -9,6 +9,7 @@ export interface Echo {
   readonly service: string;
   readonly path: string;
   readonly host: string;
+  /** By lower-case name; the values of several fields are joined by `,`. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -47,11 +48,11 @@ async function start(service: string, isHttp2: boolean): Promise<Server> {
 }
 
 function echoOf(service: string, request: http.IncomingMessage | http2.Http2ServerRequest): Echo {
-  const headers = Object.entries(request.headers).filter(([name]) => !name.startsWith(':'));
-  return {
-    service,
-    path: request.url ?? '',
-    host: String(request.headers[':authority'] ?? request.headers.host),
-    headers: Object.fromEntries(headers.map(([name, value]) => [name, String(value)])),
-  };
+  const headers: Record<string, string> = {};
+  for (let i = 0; i < request.rawHeaders.length; i += 2) {
+    const name = request.rawHeaders[i]!.toLowerCase();
+    const value = request.rawHeaders[i + 1]!;
+    headers[name] = name in headers ? `${headers[name]},${value}` : value;
+  }
+  return { service, path: request.url ?? '', host: headers[':authority'] ?? headers['host'] ?? '', headers };
 }
