@@ -5,18 +5,19 @@
 import type { Socket } from 'node:net';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { Limits } from '../limits.ts';
-import { clientPreface, ErrorCode, FrameFlag, type FrameHeader, FrameType, MAX_STREAM_ID } from './frame.ts';
+import { clientPreface, ErrorCode, type FrameHeader, FrameType, MAX_STREAM_ID } from './frame.ts';
 import { FrameReader, type FrameReceiver } from './frame-reader.ts';
-import { type HeaderBlock, HpackDecoder } from './hpack-decoder.ts';
+import type { HeaderBlock } from './hpack-decoder.ts';
 import { type ControlHost, readControlFrame } from './http2-control.ts';
 import { FloodGuard, Glitch } from './http2-flood-guard.ts';
-import { HeaderBlockReader } from './http2-header-block.ts';
+import { type HeadersHost, InboundHeaders } from './http2-inbound-headers.ts';
+import { InboundData, type DataHost } from './http2-inbound-data.ts';
 import { Inflow } from './http2-inflow.ts';
 import { Http2Sender, type SenderOwner } from './http2-sender.ts';
 import { ownSettings, PeerSettings } from './http2-settings.ts';
 import { findStall } from './http2-stalls.ts';
+import { StreamTable } from './http2-stream-table.ts';
 import { Http2Stream } from './http2-stream.ts';
-import { areTrailers } from './http2-trailers.ts';
 
 /** What the connection is to those who make it. */
 export interface ConnectionOwner {
@@ -42,8 +43,6 @@ export interface Http2ConnectionOptions {
 
 /** How often a connection looks after its time-outs. */
 const SWEEP_MS = 1000;
-/** Streams that we reset: the peer may not know yet, so what it still sends on them is no error. */
-const REMEMBERED_RESETS = 256;
 /** A peer that does not close after our end is cut off. */
 const LINGER_MS = 1000;
 /** Told apart from other pings by their payload. */
@@ -52,9 +51,9 @@ const drainPing = Buffer.from('headgate');
 const Life = { open: 0, draining: 1, refusing: 2, ended: 3 } as const;
 type Life = (typeof Life)[keyof typeof Life];
 
-export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost, DeadlineOwner {
+export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost, DataHost, HeadersHost, DeadlineOwner {
   readonly sender: Http2Sender;
-  readonly streams = new Map<number, Http2Stream>();
+  readonly table: StreamTable;
   readonly peer = new PeerSettings();
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
@@ -66,30 +65,25 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #reader: FrameReader;
-  readonly #decoder: HpackDecoder;
-  readonly #block: HeaderBlockReader;
+  readonly #headers: InboundHeaders;
   readonly guard: FloodGuard;
   readonly #deadline = new Deadline(this);
   readonly #idleTimeoutMs: number;
-  readonly #resets = new Set<number>();
   #life: Life = Life.open;
   #drainSince = 0;
   #idleSince: number;
   /** When the frame or header block that is incomplete began; 0: none is. */
   #partialSince = 0;
-  #lastPeerId = 0;
   /** Streams above this are not taken any more. */
-  #lastTakenId = MAX_STREAM_ID;
-  #nextId = 1;
-  readonly #inflow: Inflow;
+  lastTakenId = MAX_STREAM_ID;
+  readonly inflow: Inflow;
+  readonly #data = new InboundData(this);
   readonly #sweepMs: number;
-  /** The DATA frame that is being received. */
-  #dataStream: Http2Stream | null = null;
-  #isDataEnd = false;
 
   constructor(options: Http2ConnectionOptions) {
     const { socket, limits, wheel } = options;
     this.isServer = options.role === 'server';
+    this.table = new StreamTable(options.role);
     this.#socket = socket;
     this.#owner = options.owner;
     this.limits = limits;
@@ -98,11 +92,10 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     this.openedAt = wheel.now;
     this.#idleSince = wheel.now;
     this.#reader = new FrameReader(this, this.isServer ? clientPreface : null);
-    this.#decoder = new HpackDecoder(limits);
-    this.#block = new HeaderBlockReader(limits);
+    this.#headers = new InboundHeaders(this);
     this.guard = new FloodGuard(limits.http2Glitches, wheel.now);
     this.sender = new Http2Sender(socket, this, limits.bufferBytes);
-    this.#inflow = new Inflow(this.sender, limits);
+    this.inflow = new Inflow(this.sender, limits);
     this.#sweepMs = Math.min(
       SWEEP_MS,
       limits.headTimeoutMs / 2,
@@ -114,8 +107,12 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     socket.on('close', () => this.#onSocketClose());
     if (!this.isServer) this.sender.output.preface(clientPreface);
     this.sender.settings(ownSettings(options.role, limits));
-    this.#inflow.announce();
+    this.inflow.announce();
     this.#armSweep();
+  }
+
+  get streams(): ReadonlyMap<number, Http2Stream> {
+    return this.table.streams;
   }
 
   get isEnded(): boolean {
@@ -124,14 +121,14 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
 
   /** New streams can be opened (clients). */
   get isOpen(): boolean {
-    return this.#life === Life.open && this.#nextId < MAX_STREAM_ID && this.#lastTakenId === MAX_STREAM_ID;
+    return this.#life === Life.open && this.table.nextId < MAX_STREAM_ID && this.lastTakenId === MAX_STREAM_ID;
   }
 
   /** Bytes of the peer, in order; used or copied before it returns. */
   receive(buffer: Buffer, start: number, end: number): void {
     if (this.#life === Life.ended) return;
     this.#reader.read(buffer, start, end);
-    if (!this.#reader.isPartial && !this.#block.isOpen) this.#partialSince = 0;
+    if (!this.#reader.isPartial && !this.#headers.isOpen) this.#partialSince = 0;
     else if (this.#partialSince === 0) this.#partialSince = this.wheel.now;
     if (this.sender.output.queuedControlFrames > this.limits.http2QueuedControlFrames) {
       this.fail(ErrorCode.enhanceYourCalm, 'ControlFrameFlood');
@@ -140,8 +137,8 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
 
   /** Clients: opens a stream; the caller has looked at `isOpen` and the peer's limit. Its HEADERS must follow at once. */
   openStream(): Http2Stream {
-    const stream = this.#addStream(this.#nextId, 0);
-    this.#nextId += 2;
+    const stream = this.#addStream(this.table.nextId, 0);
+    this.table.nextId += 2;
     return stream;
   }
 
@@ -159,21 +156,21 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   /** Closes now; handlers are told. */
   close(reason: string): void {
     if (this.#life === Life.ended) return;
-    this.sender.goaway(this.#lastPeerId, ErrorCode.noError);
+    this.sender.goaway(this.table.lastPeerId, ErrorCode.noError);
     this.#end(ErrorCode.cancel, reason);
   }
 
   /** A connection error (RFC 9113 §5.4.1). */
   fail(code: number, reason: string): void {
     if (this.#life === Life.ended) return;
-    this.sender.goaway(this.#lastPeerId, code);
+    this.sender.goaway(this.table.lastPeerId, code);
     this.#end(code, reason);
   }
 
   /** We give the stream up; its handler is not told. */
   resetStream(stream: Http2Stream, code: number): void {
     if (stream.isClosed) return;
-    this.#rememberReset(stream.id);
+    this.table.rememberReset(stream.id);
     this.sender.resetStream(stream.id, code);
     this.#removeStream(stream);
   }
@@ -194,7 +191,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   resume(stream: Http2Stream): void {
     stream.isPaused = false;
     stream.markedAt = this.wheel.now;
-    this.#inflow.consume(stream, 0);
+    this.inflow.consume(stream, 0);
   }
 
   // SenderOwner
@@ -220,112 +217,40 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   }
 
   onDataStart(header: FrameHeader, padding: number): void {
-    const { streamId, length } = header;
-    this.#dataStream = null;
-    if (streamId === 0 || this.#block.isOpen || !this.peer.isKnown)
-      return this.fail(ErrorCode.protocolError, 'BadData');
-    if (padding < 0) return this.fail(ErrorCode.protocolError, 'BadPadding');
-    if (!this.#inflow.receive(length)) return this.fail(ErrorCode.flowControlError, 'WindowExceeded');
-    this.#isDataEnd = (header.flags & FrameFlag.endStream) !== 0;
-    if (length > padding || this.#isDataEnd) this.guard.onFullFrame();
-    else if (!this.guard.allowsEmptyFrame(this.wheel.now))
-      return this.fail(ErrorCode.enhanceYourCalm, 'EmptyFrameFlood');
-    const stream = this.streams.get(streamId);
-    if (stream === undefined) return this.#onClosedStreamData(streamId);
-    if (stream.isRemoteEnded) return this.failStream(stream, ErrorCode.streamClosed, 'DataAfterEnd');
-    if (!stream.hasHead) return this.failStream(stream, ErrorCode.protocolError, 'DataBeforeHead');
-    stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) return this.failStream(stream, ErrorCode.flowControlError, 'WindowExceeded');
-    const total = stream.receivedBytes + length - padding;
-    if (
-      stream.contentLength >= 0 &&
-      (total > stream.contentLength || (this.#isDataEnd && total < stream.contentLength))
-    ) {
-      return this.failStream(stream, ErrorCode.protocolError, 'ContentLengthMismatch');
-    }
-    if (padding > 0) this.#inflow.consume(stream, padding);
-    this.#dataStream = stream;
+    if (header.streamId === 0 || this.#headers.isOpen || !this.peer.isKnown)
+      this.fail(ErrorCode.protocolError, 'BadData');
+    else this.#data.start(header, padding);
   }
 
   onData(buffer: Buffer, start: number, end: number): void {
-    const stream = this.#dataStream;
-    if (stream === null || stream.isClosed) return;
-    stream.receivedBytes += end - start;
-    stream.handler!.onData(buffer, start, end);
-    if (!this.#isDataEnd) this.#inflow.consume(stream, end - start);
+    this.#data.body(buffer, start, end);
   }
 
   onDataEnd(): void {
-    const stream = this.#dataStream;
-    this.#dataStream = null;
-    if (this.#isDataEnd && stream !== null && !stream.isClosed) this.#endRemote(stream, null);
+    this.#data.end();
   }
 
   onFrame(header: FrameHeader, buffer: Buffer, start: number): void {
     const { type, streamId } = header;
-    if (this.#block.isOpen && (type !== FrameType.continuation || streamId !== this.#block.streamId)) {
+    if (this.#headers.isOpen && (type !== FrameType.continuation || streamId !== this.#headers.streamId)) {
       this.fail(ErrorCode.protocolError, 'BrokenHeaderBlock');
     } else if (!this.peer.isKnown && type !== FrameType.settings) this.fail(ErrorCode.protocolError, 'NoSettings');
-    else if (type === FrameType.headers || type === FrameType.continuation) this.#onHeaderFrame(header, buffer, start);
+    else if (type === FrameType.headers || type === FrameType.continuation) this.#headers.add(header, buffer, start);
     else readControlFrame(this, header, buffer, start);
   }
 
-  #onHeaderFrame(header: FrameHeader, buffer: Buffer, start: number): void {
-    const { streamId } = header;
-    if (streamId === 0 || (this.isServer && (streamId & 1) === 0))
-      return this.fail(ErrorCode.protocolError, 'BadStreamId');
-    const code = this.#block.add(header, buffer, start);
-    if (code !== ErrorCode.noError) return this.fail(code, 'BadHeaderBlock');
-    const block = this.#block;
-    if (block.isEmptyFrame && !this.guard.allowsEmptyFrame(this.wheel.now))
-      return this.fail(ErrorCode.enhanceYourCalm, 'EmptyFrameFlood');
-    if (block.isOpen) return;
-    const list = this.#decoder.decode(block.buffer, block.start, block.end);
-    block.release();
-    if (list === null) return this.fail(ErrorCode.compressionError, 'BadCompression');
-    const isEnd = (block.flags & FrameFlag.endStream) !== 0;
-    const stream = this.streams.get(streamId);
-    if (stream === undefined) this.#onUnknownHead(streamId, list, isEnd);
-    else if (block.dependsOnItself) this.failStream(stream, ErrorCode.protocolError, 'SelfDependency');
-    else this.#onKnownHead(stream, list, isEnd);
-  }
-
-  #onUnknownHead(streamId: number, list: HeaderBlock, isEnd: boolean): void {
-    if (!this.isServer || streamId <= this.#lastPeerId) {
-      if (this.#resets.has(streamId)) return;
-      if (!this.isServer && streamId < this.#nextId && (streamId & 1) === 1) return this.glitch(Glitch.streamError);
-      return this.fail(this.isServer ? ErrorCode.streamClosed : ErrorCode.protocolError, 'HeadersOnClosedStream');
-    }
-    // Above what the last GOAWAY named: surely not processed, and the client knows.
-    if (streamId > this.#lastTakenId) return;
-    this.#lastPeerId = streamId;
-    if (this.active >= this.limits.http2Streams) {
-      this.#rememberReset(streamId);
-      this.sender.resetStream(streamId, ErrorCode.refusedStream);
-      return this.glitch(Glitch.streamError);
-    }
+  openPeerStream(streamId: number, isEnd: boolean): Http2Stream {
+    this.table.lastPeerId = streamId;
     const stream = this.#addStream(streamId, 1);
     stream.isRemoteEnded = isEnd;
-    if (this.#block.dependsOnItself) this.failStream(stream, ErrorCode.protocolError, 'SelfDependency');
-    else this.#owner.onNewStream(stream, list);
+    return stream;
   }
 
-  #onKnownHead(stream: Http2Stream, list: HeaderBlock, isEnd: boolean): void {
-    if (stream.isRemoteEnded) return this.failStream(stream, ErrorCode.streamClosed, 'HeadersAfterEnd');
-    if (!stream.hasHead) {
-      stream.handler!.onHead(list, isEnd);
-      if (isEnd && !stream.isClosed) this.#endRemote(stream, null);
-      return;
-    }
-    if (!isEnd) return this.failStream(stream, ErrorCode.protocolError, 'TrailersWithoutEnd');
-    if (!areTrailers(list)) return this.failStream(stream, ErrorCode.protocolError, 'BadTrailers');
-    if (stream.contentLength >= 0 && stream.receivedBytes !== stream.contentLength) {
-      return this.failStream(stream, ErrorCode.protocolError, 'ContentLengthMismatch');
-    }
-    this.#endRemote(stream, list);
+  onNewStream(stream: Http2Stream, list: HeaderBlock): void {
+    this.#owner.onNewStream(stream, list);
   }
 
-  #endRemote(stream: Http2Stream, trailers: HeaderBlock | null): void {
+  endRemote(stream: Http2Stream, trailers: HeaderBlock | null): void {
     stream.isRemoteEnded = true;
     const { handler } = stream;
     if (stream.isLocalEnded) this.#removeStream(stream);
@@ -335,8 +260,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   // ControlHost
 
   isIdle(streamId: number): boolean {
-    if ((streamId & 1) === 0) return true;
-    return this.isServer ? streamId > this.#lastPeerId : streamId >= this.#nextId;
+    return this.table.isIdle(streamId);
   }
 
   glitch(cost: number): void {
@@ -363,14 +287,14 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
       if (this.#life === Life.open) this.#finishDrain();
       return;
     }
-    this.#lastTakenId = Math.min(this.#lastTakenId, lastId);
+    this.lastTakenId = Math.min(this.lastTakenId, lastId);
     for (const stream of this.streams.values()) {
       if (stream.id <= lastId) continue;
       this.#removeStream(stream);
       stream.handler!.onReset(ErrorCode.refusedStream, `GoAway ${code}`);
     }
-    this.#owner.onPeerChange();
     this.#finishDrain();
+    this.#owner.onPeerChange();
   }
 
   // DeadlineOwner
@@ -387,7 +311,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     if (stall !== null) this.fail(ErrorCode.enhanceYourCalm, stall);
     else if (this.active === 0 && this.#idleTimeoutMs > 0 && now - this.#idleSince >= this.#idleTimeoutMs)
       this.close('IdleTimeout');
-    if (this.#life === Life.ended) this.wheel.arm(this.#deadline, LINGER_MS);
+    if (this.isEnded) this.wheel.arm(this.#deadline, LINGER_MS);
     else this.#armSweep();
   }
 
@@ -400,12 +324,12 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   #addStream(id: number, hasHead: 0 | 1): Http2Stream {
     const options = {
       sendWindow: this.sender.initialWindow,
-      receiveWindow: this.#inflow.streamWindow,
+      receiveWindow: this.inflow.streamWindow,
       hasHead,
       now: this.wheel.now,
     };
     const stream = new Http2Stream(id, options);
-    this.streams.set(id, stream);
+    this.table.streams.set(id, stream);
     this.active++;
     this.guard.streams++;
     return stream;
@@ -415,7 +339,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     if (stream.isClosed) return;
     stream.isClosed = true;
     stream.pending = null;
-    this.streams.delete(stream.id);
+    this.table.streams.delete(stream.id);
     this.active--;
     if (this.active === 0) {
       this.#idleSince = this.wheel.now;
@@ -424,30 +348,12 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     this.#owner.onStreamEnd();
   }
 
-  #rememberReset(id: number): void {
-    this.#resets.add(id);
-    if (this.#resets.size <= REMEMBERED_RESETS) return;
-    for (const oldest of this.#resets) {
-      this.#resets.delete(oldest);
-      return;
-    }
-  }
-
-  /** DATA on a stream that is not there. */
-  #onClosedStreamData(streamId: number): void {
-    if (this.#resets.has(streamId)) return;
-    if (this.isIdle(streamId)) return this.fail(ErrorCode.protocolError, 'DataOnIdleStream');
-    this.#rememberReset(streamId);
-    this.sender.resetStream(streamId, ErrorCode.streamClosed);
-    this.glitch(Glitch.streamError);
-  }
-
   #finishDrain(): void {
     if (this.#life === Life.refusing || this.#life === Life.ended) return;
     this.#life = Life.refusing;
     this.#drainSince = this.wheel.now;
-    if (this.isServer) this.#lastTakenId = this.#lastPeerId;
-    this.sender.goaway(this.isServer ? this.#lastPeerId : 0, ErrorCode.noError);
+    if (this.isServer) this.lastTakenId = this.table.lastPeerId;
+    this.sender.goaway(this.isServer ? this.table.lastPeerId : 0, ErrorCode.noError);
     if (this.active === 0) this.#end(ErrorCode.noError, 'Drained');
   }
 
@@ -463,10 +369,8 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   }
 
   #abandonStreams(code: number, reason: string): void {
-    const streams = [...this.streams.values()];
-    this.streams.clear();
     this.active = 0;
-    for (const stream of streams) {
+    for (const stream of this.table.takeAll()) {
       if (stream.isClosed) continue;
       stream.isClosed = true;
       stream.pending = null;

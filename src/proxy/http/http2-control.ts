@@ -65,9 +65,11 @@ function readReset(host: ControlHost, { streamId, length }: FrameHeader, buffer:
   if (length !== 4) return host.fail(ErrorCode.frameSizeError, 'BadReset');
   if (streamId === 0 || host.isIdle(streamId)) return host.fail(ErrorCode.protocolError, 'BadReset');
   const stream = host.streams.get(streamId);
-  if (stream === undefined) return host.glitch(Glitch.streamError);
+  // It crossed with the end of the stream.
+  if (stream === undefined) return host.glitch(Glitch.unknownFrame);
   host.onPeerReset(stream, buffer.readUInt32BE(start));
-  host.glitch(Glitch.reset);
+  // A backend can only reset what we have asked for.
+  if (host.isServer) host.glitch(Glitch.reset);
 }
 
 function readSettings(host: ControlHost, header: FrameHeader, buffer: Buffer, start: number): void {
