@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readCrds } from './read-crds.ts';
+import { schemasText } from './schemas.ts';
 import { typesText } from './types.ts';
 
 const folder = process.argv[2] ?? join(homedir(), '.cache/gateway-testbed/crds/1.7');
@@ -14,3 +15,4 @@ if (crds.length === 0) {
   process.exit(1);
 }
 writeFileSync(join(target, 'types.generated.ts'), typesText(crds));
+writeFileSync(join(target, 'schemas.json'), schemasText(crds));

@@ -1,0 +1,114 @@
+/** The registry of kinds that Headgate reads: where each lives and how its versions are called. Knows nothing of what is inside them. */
+
+export interface KindDefinition {
+  readonly group: string;
+  readonly kind: string;
+  /** As in URLs of the Kubernetes API. */
+  readonly plural: string;
+  /** All that manifests carry, the newest first; older ones are read as the newest. */
+  readonly versions: readonly [string, ...string[]];
+  /** The version that the API server stores. */
+  readonly storageVersion: string;
+  readonly scope: 'Namespaced' | 'Cluster';
+  /** Whether controllers write a status to it. */
+  readonly hasStatus: boolean;
+  /** Gateway API kinds have a generated schema; of core kinds the few fields that are read are checked by hand (core.ts). */
+  readonly hasSchema: boolean;
+}
+
+export const gatewayGroup = 'gateway.networking.k8s.io';
+
+export const kinds: readonly KindDefinition[] = [
+  gatewayKind({
+    kind: 'GatewayClass',
+    plural: 'gatewayclasses',
+    versions: ['v1', 'v1beta1', 'v1alpha2'],
+    scope: 'Cluster',
+  }),
+  gatewayKind({ kind: 'Gateway', plural: 'gateways', versions: ['v1', 'v1beta1', 'v1alpha2'] }),
+  gatewayKind({ kind: 'ListenerSet', plural: 'listenersets', versions: ['v1'] }),
+  gatewayKind({ kind: 'HTTPRoute', plural: 'httproutes', versions: ['v1', 'v1beta1', 'v1alpha2'] }),
+  gatewayKind({ kind: 'GRPCRoute', plural: 'grpcroutes', versions: ['v1', 'v1alpha2'] }),
+  gatewayKind({ kind: 'TLSRoute', plural: 'tlsroutes', versions: ['v1', 'v1alpha3', 'v1alpha2'] }),
+  gatewayKind({ kind: 'TCPRoute', plural: 'tcproutes', versions: ['v1', 'v1alpha2'] }),
+  gatewayKind({ kind: 'UDPRoute', plural: 'udproutes', versions: ['v1', 'v1alpha2'] }),
+  gatewayKind({ kind: 'BackendTLSPolicy', plural: 'backendtlspolicies', versions: ['v1', 'v1alpha3'] }),
+  {
+    ...gatewayKind({ kind: 'ReferenceGrant', plural: 'referencegrants', versions: ['v1', 'v1beta1', 'v1alpha2'] }),
+    storageVersion: 'v1beta1',
+    hasStatus: false,
+  },
+  coreKind('Service', 'services'),
+  coreKind('Secret', 'secrets'),
+  coreKind('ConfigMap', 'configmaps'),
+  { ...coreKind('Namespace', 'namespaces'), scope: 'Cluster' },
+  { ...coreKind('EndpointSlice', 'endpointslices'), group: 'discovery.k8s.io' },
+];
+
+/** Kinds that were renamed without a change inside. */
+const renamed: Readonly<Record<string, string>> = {
+  'gateway.networking.x-k8s.io/v1alpha1/XListenerSet': 'ListenerSet',
+  'gateway.networking.k8s.io/v1alpha2/ReferencePolicy': 'ReferenceGrant',
+};
+
+const byKind = new Map(kinds.map((definition) => [definition.kind, definition]));
+
+/** A kind of ours by its name alone; undefined where it is not one. */
+export function kindNamed(kind: string): KindDefinition | undefined {
+  return byKind.get(kind);
+}
+
+export type KindLookup =
+  | { readonly type: 'Known'; readonly definition: KindDefinition; readonly version: string }
+  /** The kind is ours, the version is not. */
+  | { readonly type: 'UnknownVersion'; readonly definition: KindDefinition }
+  | { readonly type: 'Unknown' };
+
+/** What a document's `apiVersion` and `kind` stand for. */
+export function lookUpKind(apiVersion: string, kind: string): KindLookup {
+  const definition = byKind.get(renamed[`${apiVersion}/${kind}`] ?? kind);
+  if (!definition) return { type: 'Unknown' };
+  const { group, version } = splitApiVersion(apiVersion);
+  if (definition.kind !== kind) return { type: 'Known', definition, version: definition.versions[0] };
+  if (definition.group !== group) return { type: 'Unknown' };
+  return definition.versions.includes(version)
+    ? { type: 'Known', definition, version }
+    : { type: 'UnknownVersion', definition };
+}
+
+/** The `apiVersion` that every object of the kind carries once it is read. */
+export function apiVersionOf({ group, versions }: KindDefinition): string {
+  return group === '' ? versions[0] : `${group}/${versions[0]}`;
+}
+
+export function splitApiVersion(apiVersion: string): { group: string; version: string } {
+  const slash = apiVersion.indexOf('/');
+  return { group: slash < 0 ? '' : apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
+}
+
+function gatewayKind(
+  definition: Pick<KindDefinition, 'kind' | 'plural' | 'versions'> & Partial<KindDefinition>,
+): KindDefinition {
+  const [newest] = definition.versions;
+  return {
+    group: gatewayGroup,
+    storageVersion: newest,
+    scope: 'Namespaced',
+    hasStatus: true,
+    hasSchema: true,
+    ...definition,
+  };
+}
+
+function coreKind(kind: string, plural: string): KindDefinition {
+  return {
+    group: '',
+    kind,
+    plural,
+    versions: ['v1'],
+    storageVersion: 'v1',
+    scope: 'Namespaced',
+    hasStatus: false,
+    hasSchema: false,
+  };
+}

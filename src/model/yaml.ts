@@ -1,0 +1,97 @@
+/** Reads YAML and JSON as `kubectl` does: YAML 1.1 booleans and octals, many documents, `List` objects. Knows no kinds. */
+import { constructFromEvents, EVENT_ID, parseEvents, YAMLException, type Event } from 'js-yaml';
+import type { FieldPath } from './field-path.ts';
+import { splitDocuments, type Section } from './yaml-documents.ts';
+import { locate, positionAt, surprisingWords, type Position } from './yaml-positions.ts';
+import { kubernetesSchema } from './yaml-schema.ts';
+
+export type { Position } from './yaml-positions.ts';
+
+export interface ParsedDocument {
+  readonly type: 'Document';
+  readonly value: unknown;
+  /** Where the field stands, or what is nearest to it where it is missing. Parses again: for errors only. */
+  locate(path: FieldPath): Position;
+  readonly warnings: readonly YamlProblem[];
+}
+
+/** A document that is no YAML. */
+export interface BrokenDocument {
+  readonly type: 'Broken';
+  readonly problem: YamlProblem;
+}
+
+export interface YamlProblem extends Position {
+  readonly message: string;
+}
+
+/** A few hundred real manifests; YAML that grows to more by aliases is an attack. */
+const maxAliasedValues = 100_000;
+
+/** Every document that holds something; items of a `List` come as documents of their own. One that is broken hides no other. */
+export function parseManifests(text: string): (ParsedDocument | BrokenDocument)[] {
+  return splitDocuments(text).flatMap((section) => parseSection(section));
+}
+
+function parseSection(section: Section): (ParsedDocument | BrokenDocument)[] {
+  try {
+    const events = parseEvents(section.text, {});
+    const values = constructFromEvents(events, { source: section.text, schema: kubernetesSchema, maxAliases: 1000 });
+    if (hasAlias(events) && values.some((value) => countValues(value) > maxAliasedValues))
+      return [broken(section, 0, 'aliases make this document too large')];
+    return values.flatMap((value, index) => (value === null ? [] : documentsOf(section, value, index)));
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    return [broken(section, error.mark?.position ?? 0, hintFor(error.reason, section.text, error.mark?.position))];
+  }
+}
+
+function documentsOf(section: Section, value: unknown, index: number): ParsedDocument[] {
+  const place = (path: FieldPath): Position => locate(section, path, index);
+  const warnings = surprisingWords(section).map(({ word, position }) => ({
+    ...position,
+    message: `${word} is read as ${/^(?:yes|on)$/i.test(word)}, as kubectl does: write that, or put it in quotes`,
+  }));
+  const items = listItems(value);
+  if (!items) return [{ type: 'Document', value, locate: place, warnings }];
+  return items.map((item, at) => ({
+    type: 'Document',
+    value: item,
+    locate: (path) => place(['items', at, ...path]),
+    warnings: at === 0 ? warnings : [],
+  }));
+}
+
+/** `v1 List`, and what `kubectl get -o yaml` writes of one kind, such as `HTTPRouteList`. */
+function listItems(value: unknown): unknown[] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { kind, items } = value as { kind?: unknown; items?: unknown };
+  return typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items) ? items : undefined;
+}
+
+function broken(section: Section, offset: number, message: string): BrokenDocument {
+  return { type: 'Broken', problem: { ...positionAt(section, offset), message } };
+}
+
+/** The parser's reason, and the usual cause where it is known. */
+function hintFor(reason: string, text: string, offset = 0): string {
+  const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
+  const line = text.slice(lineStart, (text.indexOf('\n', offset) + 1 || text.length + 1) - 1);
+  if (/^ *\t/.test(line)) return `${reason}: YAML is indented with spaces, this line has a tab`;
+  if (/\{\{.*\}\}/.test(line)) return `${reason}: this is a template; render it first, for example with helm template`;
+  return reason;
+}
+
+function hasAlias(events: readonly Event[]): boolean {
+  return events.some(({ type }) => type === EVENT_ID.ALIAS);
+}
+
+function countValues(value: unknown, limit = maxAliasedValues + 1): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  let count = 1;
+  for (const inner of Object.values(value)) {
+    count += countValues(inner, limit - count);
+    if (count >= limit) return limit;
+  }
+  return count;
+}

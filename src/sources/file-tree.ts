@@ -1,0 +1,195 @@
+/** Which files there are below the given paths, and a word whenever one may have changed. Reads no contents. */
+import { readdirSync, realpathSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { SourceProblem } from './source.ts';
+
+/** What differs whenever a file was written or replaced. */
+export interface Stamp {
+  readonly mtimeMs: number;
+  readonly size: number;
+  readonly ino: number;
+}
+
+export class FileTree {
+  readonly #roots: readonly string[];
+  readonly #onChange: (file: string) => void;
+  readonly #files = new Set<string>();
+  /** Folders that are searched for files, and folders that only hold what a link points to or a given path. */
+  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #folders = new Set<string>();
+  /** What to look at when something happens in a folder, whatever it is. */
+  readonly #dependants = new Map<string, Set<string>>();
+  readonly #problems = new Map<string, SourceProblem>();
+
+  constructor(roots: readonly string[], onChange: (file: string) => void) {
+    this.#roots = roots;
+    this.#onChange = onChange;
+  }
+
+  get files(): readonly string[] {
+    return [...this.#files];
+  }
+
+  start(): void {
+    for (const root of this.#roots) {
+      this.#depend(dirname(root), root);
+      this.#look(root, 'Given');
+    }
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
+
+  /** Undefined where there is no such file any more. */
+  stampOf(file: string): Stamp | undefined {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat?.isFile() ? stat : undefined;
+  }
+
+  problems(): Iterable<SourceProblem> {
+    return this.#problems.values();
+  }
+
+  /** Finds out what a path is now. */
+  #look(path: string, origin: 'Given' | 'Found'): void {
+    const stat = statOf(path);
+    if (stat?.isDirectory()) {
+      this.#forgetFile(path);
+      this.#scan(path);
+    } else if (stat?.isFile()) {
+      if (origin === 'Given' || isManifest(path)) this.#addFile(path);
+    } else {
+      this.#forgetFile(path);
+      this.#forgetFolder(path);
+    }
+    if (origin === 'Given') this.#noteMissing(path, stat !== undefined);
+  }
+
+  #scan(folder: string): void {
+    this.#folders.add(folder);
+    // Watched before it is read, so that nothing falls between.
+    this.#watch(folder);
+    this.#followLink(folder);
+    for (const name of namesIn(folder)) if (!isIgnored(name)) this.#look(join(folder, name), 'Found');
+  }
+
+  #addFile(file: string): void {
+    this.#files.add(file);
+    this.#followLink(file);
+    this.#onChange(file);
+  }
+
+  #forgetFile(file: string): void {
+    if (this.#files.delete(file)) this.#onChange(file);
+  }
+
+  #forgetFolder(folder: string): void {
+    if (!this.#folders.delete(folder)) return;
+    const inside = `${folder}/`;
+    for (const file of this.#files) if (file.startsWith(inside)) this.#forgetFile(file);
+    for (const inner of this.#folders) if (inner.startsWith(inside)) this.#forgetFolder(inner);
+    this.#unwatch(folder);
+  }
+
+  /** What a link points to may change where it is. */
+  #followLink(path: string): void {
+    const target = realPathOf(path);
+    if (target !== undefined && dirname(target) !== realPathOf(dirname(path))) this.#depend(dirname(target), path);
+  }
+
+  #depend(folder: string, path: string): void {
+    const dependants = this.#dependants.get(folder) ?? new Set();
+    this.#dependants.set(folder, dependants.add(path));
+    this.#watch(folder);
+  }
+
+  #watch(folder: string): void {
+    if (this.#watchers.has(folder)) return;
+    try {
+      const watcher = watch(folder, (_event, name) => this.#happened(folder, name));
+      watcher.on('error', () => this.#unwatch(folder));
+      this.#watchers.set(folder, watcher);
+      this.#problems.delete(`watch ${folder}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      this.#problems.set(`watch ${folder}`, cannotWatch(folder, error as NodeJS.ErrnoException));
+    }
+  }
+
+  #unwatch(folder: string): void {
+    this.#watchers.get(folder)?.close();
+    this.#watchers.delete(folder);
+  }
+
+  #happened(folder: string, name: string | null): void {
+    for (const path of this.#dependants.get(folder) ?? []) {
+      // In a folder that is only watched for a path, other names say nothing.
+      if (name === null || dirname(path) !== folder || basename(path) === name)
+        this.#look(path, originOf(path, this.#roots));
+    }
+    if (!this.#folders.has(folder)) return;
+    if (name === null || name === basename(folder) || name.startsWith('..')) this.#rescan(folder);
+    else if (!isIgnored(name)) this.#look(join(folder, name), 'Found');
+  }
+
+  /** After a change of which it is not known what it touched: a ConfigMap volume swaps all files at once, by one link. */
+  #rescan(folder: string): void {
+    const inside = `${folder}/`;
+    for (const file of this.#files) if (file.startsWith(inside)) this.#look(file, originOf(file, this.#roots));
+    if (statOf(folder)?.isDirectory()) this.#scan(folder);
+    else this.#forgetFolder(folder);
+  }
+
+  #noteMissing(path: string, isThere: boolean): void {
+    if (isThere) this.#problems.delete(path);
+    else this.#problems.set(path, { severity: 'error', file: path, message: 'no such file or folder' });
+    this.#onChange(path);
+  }
+}
+
+function originOf(path: string, roots: readonly string[]): 'Given' | 'Found' {
+  return roots.includes(path) ? 'Given' : 'Found';
+}
+
+/** Hidden files, and what editors leave while they write: `.#a.yaml`, `a.yaml~`, `.a.yaml.swp`, `4913` (vim's probe). */
+function isIgnored(name: string): boolean {
+  return name.startsWith('.') || name.endsWith('~') || /\.sw[a-z]$/.test(name) || name === 'node_modules';
+}
+
+function isManifest(path: string): boolean {
+  return /\.(?:ya?ml|json)$/i.test(path);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).toSorted();
+  } catch {
+    return [];
+  }
+}
+
+function statOf(path: string): ReturnType<typeof statSync> {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function realPathOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function cannotWatch(folder: string, error: NodeJS.ErrnoException): SourceProblem {
+  const advice =
+    error.code === 'ENOSPC' || error.code === 'EMFILE'
+      ? ': the system allows no more watches (on Linux raise fs.inotify.max_user_watches)'
+      : `: ${error.message}`;
+  return { severity: 'warning', file: folder, message: `cannot be watched, so edits are not seen${advice}` };
+}

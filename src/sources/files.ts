@@ -1,0 +1,188 @@
+/** Resources from files and folders, watched. Knows when to read which file; what is in it is judged by the model. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { FileTree, type Stamp } from './file-tree.ts';
+import { ObjectIndex } from './object-index.ts';
+import { readObjects, type FileContent, type FileObject } from './read-objects.ts';
+import type { Source, SourceListener, SourceProblem } from './source.ts';
+
+export interface FileSourceOptions {
+  /** Files and folders; a file given by name is read whatever it is called. */
+  readonly paths: readonly string[];
+}
+
+export function createFileSource({ paths }: FileSourceOptions): Source {
+  return {
+    start(onChange, signal) {
+      if (signal.aborted) return;
+      const reader = new FileReader(paths, onChange);
+      signal.addEventListener('abort', () => reader.close(), { once: true });
+      reader.start();
+    },
+  };
+}
+
+/** Editors write in several steps, and each of them is an event. */
+const coalesceMs = 2;
+
+/**
+ * How long a file must be left alone before it is believed that something is gone from it: a file that is being written
+ * looks empty or cut off, one that is being replaced is missing.
+ */
+const settleMs = 15;
+
+interface LoadedFile {
+  readonly stamp: string;
+  readonly hash: string;
+  readonly content: FileContent;
+  /** Those of the content, and the last good state of what is broken. */
+  readonly objects: readonly FileObject[];
+}
+
+class FileReader {
+  readonly #tree: FileTree;
+  readonly #onChange: SourceListener;
+  readonly #index = new ObjectIndex();
+  readonly #files = new Map<string, LoadedFile>();
+  readonly #due = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #told = '';
+
+  constructor(paths: readonly string[], onChange: SourceListener) {
+    this.#onChange = onChange;
+    this.#tree = new FileTree(paths, (file) => this.#enqueue(file));
+  }
+
+  start(): void {
+    this.#tree.start();
+    for (const file of this.#tree.files.toSorted()) this.#load(file, { isSettled: true });
+    this.#due.clear();
+    this.#index.takeChanges();
+    this.#tell();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#tree.close();
+  }
+
+  #enqueue(file: string, delayMs = coalesceMs): void {
+    // An earlier time stands: it is a look at the file as it is then.
+    const at = performance.now() + delayMs;
+    if ((this.#due.get(file) ?? Infinity) <= at) return;
+    this.#due.set(file, at);
+    this.#arm();
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#due.size === 0) return;
+    const next = Math.min(...this.#due.values());
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, next - performance.now()));
+  }
+
+  #run(): void {
+    const now = performance.now() + 0.5;
+    for (const [file, at] of this.#due) {
+      if (at > now) continue;
+      this.#due.delete(file);
+      this.#load(file, { isSettled: false });
+    }
+    this.#arm();
+    const hasChanged = this.#index.takeChanges() !== null;
+    if (hasChanged || this.#problemsText() !== this.#told) this.#tell();
+  }
+
+  readonly #unsettled = new Map<string, string>();
+
+  #load(file: string, { isSettled }: { isSettled: boolean }): void {
+    const stamp = this.#tree.stampOf(file);
+    const before = this.#files.get(file);
+    const stampText = textOf(stamp);
+    if (before?.stamp === stampText) return;
+    const text = stamp && readText(file);
+    // Vanished between the two looks.
+    if (stamp && text === undefined) return this.#enqueue(file, settleMs);
+    const hash = text === undefined ? '' : createHash('sha1').update(text).digest('base64');
+    if (before && before.hash === hash && text !== undefined) {
+      this.#files.set(file, { ...before, stamp: stampText });
+      return;
+    }
+    const content = text === undefined ? nothing : readObjects(file, text);
+    const objects = withLastGood(content, before?.objects ?? []);
+    const isDoubtful =
+      isLess(objects, before?.objects ?? []) || content.problems.some(({ severity }) => severity === 'error');
+    if (!isSettled && isDoubtful && this.#unsettled.get(file) !== stampText) {
+      this.#unsettled.set(file, stampText);
+      this.#enqueue(file, settleMs);
+      return;
+    }
+    this.#unsettled.delete(file);
+    this.#index.replace(before?.objects ?? [], objects);
+    if (stamp) this.#files.set(file, { stamp: stampText, hash, content, objects });
+    else this.#files.delete(file);
+  }
+
+  #tell(): void {
+    this.#told = this.#problemsText();
+    this.#onChange(this.#index.resources(), this.#problems());
+  }
+
+  #problemsText(): string {
+    return JSON.stringify(this.#problems());
+  }
+
+  #problems(): SourceProblem[] {
+    const problems = [...this.#tree.problems()];
+    const skipped = new Map<string, SourceProblem>();
+    for (const [file, { content }] of this.#files) {
+      problems.push(...content.problems);
+      for (const [kind, line] of content.skippedKinds)
+        if (!skipped.has(kind)) skipped.set(kind, skippedKind(file, kind, line));
+    }
+    return [...problems, ...this.#index.problems(), ...skipped.values()];
+  }
+}
+
+const nothing: FileContent = {
+  objects: [],
+  refused: new Set(),
+  isUnreadable: false,
+  problems: [],
+  skippedKinds: new Map(),
+};
+
+/** The objects of a file; in the place of what is broken, what was there before. */
+function withLastGood(content: FileContent, before: readonly FileObject[]): readonly FileObject[] {
+  if (!content.isUnreadable && content.refused.size === 0) return content.objects;
+  const present = new Set(content.objects.map(({ id }) => id));
+  const kept = before.filter(({ id }) => !present.has(id) && (content.isUnreadable || content.refused.has(id)));
+  return [...content.objects, ...kept];
+}
+
+function isLess(objects: readonly FileObject[], before: readonly FileObject[]): boolean {
+  const ids = new Set(objects.map(({ id }) => id));
+  return before.some(({ id }) => !ids.has(id));
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(stamp: Stamp | undefined): string {
+  return stamp ? `${stamp.mtimeMs} ${stamp.size} ${stamp.ino}` : 'gone';
+}
+
+function skippedKind(file: string, kind: string, line: number): SourceProblem {
+  return {
+    severity: 'notice',
+    file,
+    line,
+    message: `${kind} is not a kind that Headgate reads: all of them are skipped`,
+  };
+}
