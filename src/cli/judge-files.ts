@@ -1,6 +1,7 @@
 /** Judges files as they are, without serving them: what `headgate status PATH…` and tests of manifests need. */
 import { createCompiler } from '../compiler/compile.ts';
-import type { SourceProblem } from '../controller/parts.ts';
+import { placeOf } from '../controller/controller.ts';
+import type { Source, SourceProblem } from '../controller/parts.ts';
 import { createTimes } from '../controller/statuses.ts';
 import { filterDefinitions } from '../filters/index.ts';
 import type { ResourceSet } from '../model/resources.ts';
@@ -16,21 +17,27 @@ interface Loaded {
 /** What would be served if the files were: as Programmed as can be said without listening on a port. */
 export async function judgeFiles(paths: readonly string[]): Promise<StatusDocument> {
   checkPaths(paths);
-  const { resources, problems } = await load(paths);
+  const source = createFileSource({ paths });
+  const { resources, problems } = await load(source);
   const compile = createCompiler({ filters: filterDefinitions, gatewaysWithoutClass: 'Ours' });
   const { statuses, notes } = compile(resources, { acknowledged: null, defaultAddresses: [] });
   const timed = createTimes()(statuses, new Date().toISOString());
-  return statusDocument({ resources, statuses: timed, problems, notes, version: 0, isProgrammed: false });
+  return statusDocument({
+    resources,
+    statuses: timed,
+    problems,
+    notes,
+    version: 0,
+    isProgrammed: false,
+    locate: (key) => placeOf(source, key),
+  });
 }
 
-async function load(paths: readonly string[]): Promise<Loaded> {
+async function load(source: Source): Promise<Loaded> {
   const abort = new AbortController();
   try {
     return await new Promise<Loaded>((resolve, reject) => {
-      const started = createFileSource({ paths }).start(
-        (resources, problems) => resolve({ resources, problems }),
-        abort.signal,
-      );
+      const started = source.start((resources, problems) => resolve({ resources, problems }), abort.signal);
       Promise.resolve(started).catch(reject);
     });
   } finally {

@@ -92,7 +92,7 @@ test('what a condition says is told when it is new, and not again', () => {
   taken();
   const bad = viewOf(documents(gateway, cart, route('cart', 'rules: [{ backendRefs: [{ name: gone, port: 80 }] }]')));
   live(bad, { ...nothing, changed: ['HTTPRoute/shop/cart'] });
-  assert.match(taken(), /HTTPRoute shop\/cart parent web: ResolvedRefs=False BackendNotFound/);
+  assert.match(taken(), /routes\.yaml:3 HTTPRoute shop\/cart parent web: ResolvedRefs=False BackendNotFound/);
   live(bad, { ...nothing, changed: ['Service/shop/cart'] });
   assert.doesNotMatch(taken(), /BackendNotFound/);
 });

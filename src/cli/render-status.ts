@@ -95,6 +95,10 @@ function cells(conditions: readonly TimedCondition[] | undefined, types: readonl
 }
 
 function problemBlock(document: StatusDocument, style: Style): string[] {
-  const lines = problemLines({ ...document, statuses: statusesOf(document) });
+  const lines = problemLines({
+    ...document,
+    statuses: statusesOf(document),
+    locate: (key) => document.places[key] ?? '',
+  });
   return lines.flatMap((line) => problemText(line, style).split('\n'));
 }

@@ -56,7 +56,10 @@ test('what is wrong stands with the object, and documents come first', () => {
   const { problems, routes } = reportOf({ ...view, problems: [problem] }, []);
   assert.deepEqual(problems[0], { severity: 'error', where: 'a.yaml:3:5', about: 'spec.x', message: 'is bad' });
   assert.ok(
-    problems.some(({ about, message }) => about.startsWith('HTTPRoute shop/lost') && /BackendNotFound/.test(message)),
+    problems.some(
+      ({ where, about, message }) =>
+        where === 'routes.yaml:3' && about.startsWith('HTTPRoute shop/lost') && /BackendNotFound/.test(message),
+    ),
   );
   assert.equal(routes[0]?.reason, 'BackendNotFound');
 });

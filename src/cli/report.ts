@@ -164,18 +164,18 @@ function backendLines(view: ControllerView): BackendLine[] {
 }
 
 /** Problems of documents first, then what the conditions say. */
-export function problemLines(view: Pick<ControllerView, 'problems' | 'statuses' | 'notes'>): ProblemLine[] {
+export function problemLines(view: Pick<ControllerView, 'problems' | 'statuses' | 'notes' | 'locate'>): ProblemLine[] {
   return [
     ...view.problems.map(sourceProblemLine),
     ...view.notes.map(({ object, message }) => ({
       severity: 'notice' as const,
-      where: '',
+      where: view.locate(object),
       about: objectText(object),
       message,
     })),
     ...badNewsOf(view.statuses).map(({ key, part, condition, severity }) => ({
       severity,
-      where: '',
+      where: view.locate(key),
       about: [objectText(key), part].filter(Boolean).join(' '),
       message: `${condition.type}=${condition.status} ${condition.reason}: ${condition.message}`,
     })),

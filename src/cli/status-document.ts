@@ -1,7 +1,7 @@
 /** The status of everything, as `headgate status` and the admin API give it: the resources with their status, and the problems. */
 import type { Note, SourceProblem } from '../controller/parts.ts';
-import type { ResourceStatus, Statuses } from '../controller/statuses.ts';
-import { keyOf, partsOf } from '../contract/keys.ts';
+import { badNewsOf, type ResourceStatus, type Statuses } from '../controller/statuses.ts';
+import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import { nameOf, type Resource, type ResourceSet } from '../model/resources.ts';
 
 export type ResourceWithStatus = Resource & { readonly spec?: unknown; readonly status: ResourceStatus };
@@ -13,6 +13,8 @@ export interface StatusDocument {
   readonly problems: readonly SourceProblem[];
   readonly notes: readonly Note[];
   readonly items: readonly ResourceWithStatus[];
+  /** Where the objects that something is wrong with are written down: `routes.yaml:12`. */
+  readonly places: Readonly<Record<Key, string>>;
 }
 
 export interface KnownStatus {
@@ -22,6 +24,7 @@ export interface KnownStatus {
   readonly notes: readonly Note[];
   readonly version: number;
   readonly isProgrammed: boolean;
+  locate(key: Key): string;
 }
 
 export function statusDocument({
@@ -31,6 +34,7 @@ export function statusDocument({
   notes,
   version,
   isProgrammed,
+  locate,
 }: KnownStatus): StatusDocument {
   const items: ResourceWithStatus[] = [];
   for (const [key, status] of statuses) {
@@ -38,7 +42,9 @@ export function statusDocument({
     const resource = resources.of(kind).get(namespace === '' ? name : `${namespace}/${name}`);
     if (resource) items.push({ ...resource, status });
   }
-  return { version, isProgrammed, problems, notes, items: items.toSorted(byKindThenName) };
+  const troubled = [...badNewsOf(statuses).map(({ key }) => key), ...notes.map(({ object }) => object)];
+  const places = Object.fromEntries(troubled.map((key) => [key, locate(key)]));
+  return { version, isProgrammed, problems, notes, items: items.toSorted(byKindThenName), places };
 }
 
 /** The statuses of a document, as the controller has them. */

@@ -30,6 +30,7 @@ export function viewOf(yaml: string, acknowledged: Acknowledged = { version: 1, 
     notes: compiled.notes,
     version: 1,
     acknowledged,
+    locate: (key) => (key.startsWith('HTTPRoute/') ? 'routes.yaml:3' : ''),
   };
 }
 

@@ -4,11 +4,12 @@
  */
 import { diffConfig, isEqual } from '../contract/config-diff.ts';
 import { emptyConfig } from '../contract/gateway-config.ts';
+import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { resourceSet, type ResourceSet } from '../model/resources.ts';
 import { changesBetween, isNoChange } from './changes.ts';
 import { diffEndpoints } from './endpoints-diff.ts';
-import type { Acknowledged, ControllerParts, ControllerView, SourceProblem } from './parts.ts';
+import type { Acknowledged, ControllerParts, ControllerView, Source, SourceProblem } from './parts.ts';
 import { createTimes } from './statuses.ts';
 
 const nothing: ControllerView = {
@@ -20,6 +21,7 @@ const nothing: ControllerView = {
   notes: [],
   version: 0,
   acknowledged: null,
+  locate: () => '',
 };
 
 export class Controller {
@@ -34,6 +36,7 @@ export class Controller {
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
+    this.#view = { ...nothing, locate: (key) => placeOf(parts.source, key) };
   }
 
   get view(): ControllerView {
@@ -126,6 +129,13 @@ export class Controller {
     if (!isFirst && isNoChange(changes) && !saysMore) return;
     this.#parts.onEvent({ type: 'live', view: this.#view, changes, tookMs, isFirst });
   }
+}
+
+/** `routes.yaml:12`, or empty where the source cannot tell. */
+export function placeOf(source: Source, key: Key): string {
+  const place = source.locate?.(key);
+  if (!place) return '';
+  return place.line === undefined ? place.file : `${place.file}:${place.line}`;
 }
 
 function problemText({ severity, file, line, field, message }: SourceProblem): string {

@@ -24,6 +24,8 @@ export interface SourceProblem {
 export interface Source {
   /** Calls back with everything there is, at first and after each change, until the signal aborts. */
   start(onChange: (resources: ResourceSet, problems: readonly SourceProblem[]) => void, signal: AbortSignal): unknown;
+  /** Where an object is written down, for messages about it; a source without files leaves it out. */
+  locate?(key: Key): { readonly file: string; readonly line?: number } | undefined;
 }
 
 /** What the proxies said to a version; null: nothing was acknowledged yet. */
@@ -75,6 +77,8 @@ export interface ControllerView {
   readonly notes: readonly Note[];
   readonly version: number;
   readonly acknowledged: Acknowledged;
+  /** `routes.yaml:12`: where an object is written down, or empty. */
+  locate(key: Key): string;
 }
 
 export type ControllerEvent =
