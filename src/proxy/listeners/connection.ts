@@ -138,7 +138,7 @@ export class Connection implements ConnectionInfo, DeadlineOwner, Receiver {
   #watch(): void {
     const socket = this.#socket;
     // The codec's own listeners come on top; without one an error would end the worker.
-    socket.on('error', () => {});
+    socket.on('error', ignore);
     socket.on('end', () => {
       if (this.#codec === null) socket.destroy();
     });
@@ -148,6 +148,8 @@ export class Connection implements ConnectionInfo, DeadlineOwner, Receiver {
     });
   }
 }
+
+function ignore(): void {}
 
 function protocolOf(bytes: Buffer): Protocol | null {
   const verdict = looksLikeHttp2(bytes);

@@ -146,7 +146,7 @@ export class Port implements ConnectionHost {
       return;
     }
     this.#tlsSockets.add(socket);
-    socket.on('error', () => {});
+    // Its errors are the business of the TLS socket on top.
     socket.once('close', () => {
       this.#tlsSockets.delete(socket);
       this.#onCountChanged(-1);
