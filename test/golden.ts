@@ -5,13 +5,15 @@
  */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CORE_SCHEMA, dump, loadAll } from 'js-yaml';
+import { dump } from 'js-yaml';
 import { compile, type Compiled } from '../src/compiler/compile.ts';
 import type { GatewayConfig, MatchConfig, ValueMatch } from '../src/contract/gateway-config.ts';
 import { partsOf, type Key } from '../src/contract/keys.ts';
 import { filterDefinitions } from '../src/filters/index.ts';
 import type { Condition } from '../src/model/conditions.ts';
 import { nameOf, resourceSet, type Resource, type ResourceSet } from '../src/model/resources.ts';
+import { validate } from '../src/model/validate.ts';
+import { parseManifests } from '../src/model/yaml.ts';
 
 /** One request of a `.traffic.yaml` and what must come back. */
 export interface TrafficStep {
@@ -59,13 +61,14 @@ export function goldenCases(): readonly GoldenCase[] {
     });
 }
 
-/** The manifests of a file as they would come from an API server, but for defaults that the compiler knows itself. */
+/** The manifests of a file as they would come from an API server. */
 export function loadManifests(path: string): readonly Resource[] {
-  const documents = loadAll(readFileSync(path, 'utf8'), { schema: CORE_SCHEMA }) as Resource[];
-  return documents.map((document) => {
-    const isClusterScoped = document.kind === 'GatewayClass' || document.kind === 'Namespace';
-    const namespace = isClusterScoped ? '' : document.metadata.namespace || 'default';
-    return { ...document, metadata: { generation: 1, ...document.metadata, namespace } };
+  return parseManifests(readFileSync(path, 'utf8')).map((document) => {
+    if (document.type === 'Broken') throw new Error(`${path}: ${document.problem.message}`);
+    const verdict = validate(document.value);
+    if (verdict.type !== 'Valid') throw new Error(`${path}: ${JSON.stringify(verdict)}`);
+    const { resource } = verdict;
+    return { ...resource, metadata: { ...resource.metadata, generation: 1 } };
   });
 }
 

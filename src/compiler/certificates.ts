@@ -47,8 +47,6 @@ function invalid(message: string): CheckedCertificate {
 }
 
 function textOf(secret: Secret, field: string): string {
-  const plain = secret.stringData?.[field];
-  if (plain !== undefined) return plain;
   return Buffer.from(secret.data?.[field] ?? '', 'base64').toString('latin1');
 }
 

@@ -7,8 +7,9 @@ import type { EndpointSlice, Service } from './resource-types.ts';
 
 const metadata = { name: 'web', namespace: 'default' };
 
-function service(ports: Service['spec']['ports']): Service {
-  return { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports } };
+function service(ports: readonly { readonly name?: string; readonly port: number }[]): Service {
+  const spec = { ports: ports.map((port) => ({ ...port, protocol: 'TCP' as const })) };
+  return { apiVersion: 'v1', kind: 'Service', metadata, spec };
 }
 
 function slice(name: string, rest: Omit<EndpointSlice, 'apiVersion' | 'kind' | 'metadata'>): EndpointSlice {
