@@ -25,6 +25,8 @@ import {
 export interface ClientOwner {
   /** The connection may serve another request. */
   onIdle(connection: Http1ClientConnection): void;
+  /** It stands. At most once. */
+  onConnected(): void;
   /** It is gone. At most once. */
   onGone(connection: Http1ClientConnection): void;
 }
@@ -42,6 +44,7 @@ type Phase = (typeof Phase)[keyof typeof Phase];
 
 export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   readonly output: Http1Output;
+  isConnected = false;
   readonly #socket: Socket;
   readonly #options: Http1ClientOptions;
   readonly #reader: HeadReader;
@@ -52,7 +55,6 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   #remaining = 0;
   #informational = 0;
   #served = 0;
-  #isConnected = false;
   #isPaused = false;
   #hasResponseBytes = false;
   #isPersistent = false;
@@ -75,7 +77,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
 
   /** Sends the request; the connection must be idle. */
   start(request: UpstreamRequest, sink: ResponseSink): Http1Upstream {
-    if (this.#isConnected) this.#options.wheel.disarm(this.#deadline);
+    if (this.isConnected) this.#options.wheel.disarm(this.#deadline);
     this.#phase = Phase.head;
     this.#hasResponseBytes = false;
     this.#informational = 0;
@@ -238,7 +240,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   }
 
   onDeadline(): void {
-    if (this.#isConnected) this.#drop();
+    if (this.isConnected) this.#drop();
     else this.#fail('ConnectTimeout', `no connection within ${this.#options.connectTimeoutMs} ms`);
   }
 
@@ -247,8 +249,9 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   }
 
   #onConnect(): void {
-    this.#isConnected = true;
+    this.isConnected = true;
     this.#options.wheel.disarm(this.#deadline);
+    this.#options.owner.onConnected();
   }
 
   #onEnd(): void {
@@ -269,7 +272,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   #drop(): void {
     if (this.#request === null) return this.#destroy();
     const message = this.#error?.message ?? 'connection closed';
-    if (!this.#isConnected) this.#fail(isTlsFailure(this.#options.target, this.#error) ? 'Tls' : 'Connect', message);
+    if (!this.isConnected) this.#fail(isTlsFailure(this.#options.target, this.#error) ? 'Tls' : 'Connect', message);
     else this.#fail(this.#hasResponseBytes ? 'Reset' : 'Closed', message);
   }
 

@@ -20,6 +20,8 @@ const protocols = ['http/1.1'];
 
 export class Http1Pool implements Pool, ClientOwner {
   readonly #options: Http1ClientOptions;
+  /** Each connection that does not stand yet has the request waiting that it was opened for. */
+  pending = 0;
   readonly #idle: Http1ClientConnection[] = [];
   #isClosed = false;
 
@@ -31,7 +33,7 @@ export class Http1Pool implements Pool, ClientOwner {
   }
 
   open(request: UpstreamRequest, sink: ResponseSink): Upstream {
-    const connection = this.#idle.pop() ?? new Http1ClientConnection(this.#options);
+    const connection = this.#idle.pop() ?? this.#connect();
     return connection.start(request, sink);
   }
 
@@ -45,8 +47,17 @@ export class Http1Pool implements Pool, ClientOwner {
     else this.#idle.push(connection);
   }
 
+  onConnected(): void {
+    this.pending--;
+  }
+
   onGone(connection: Http1ClientConnection): void {
+    if (!connection.isConnected) this.pending--;
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
+  }
+  #connect(): Http1ClientConnection {
+    this.pending++;
+    return new Http1ClientConnection(this.#options);
   }
 }

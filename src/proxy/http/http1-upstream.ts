@@ -17,6 +17,8 @@ import {
 /** The connection, as its request sees it. */
 export interface UpstreamCarrier {
   readonly output: Http1Output;
+  /** It stands: what is sent now cannot fail for want of a connection. */
+  readonly isConnected: boolean;
   abort(): void;
   endWriting(): void;
   pauseReading(): void;
@@ -28,6 +30,7 @@ export class Http1Upstream implements Upstream {
   readonly isHead: boolean;
   /** A 101 is an answer to what was asked. */
   readonly isUpgrade: boolean;
+  readonly isReused: boolean;
   /** The whole request was handed to the socket: the connection may serve another one. */
   isSent: boolean;
   #carrier: UpstreamCarrier | null;
@@ -37,6 +40,7 @@ export class Http1Upstream implements Upstream {
   constructor(carrier: UpstreamCarrier, request: UpstreamRequest, sink: ResponseSink) {
     this.sink = sink;
     this.#carrier = carrier;
+    this.isReused = carrier.isConnected;
     this.isHead = request.method === 'HEAD';
     this.isUpgrade = request.bodyLength === BODY_TUNNEL;
     this.#bodyLength = request.bodyLength;
