@@ -35,12 +35,8 @@ export async function judgeFiles(paths: readonly string[]): Promise<StatusDocume
 
 async function load(source: Source): Promise<Loaded> {
   const abort = new AbortController();
-  try {
-    return await new Promise<Loaded>((resolve, reject) => {
-      const started = source.start((resources, problems) => resolve({ resources, problems }), abort.signal);
-      Promise.resolve(started).catch(reject);
-    });
-  } finally {
-    abort.abort();
-  }
+  const loaded = new Promise<Loaded>((resolve) => {
+    source.start((resources, problems) => resolve({ resources, problems }), abort.signal);
+  });
+  return loaded.finally(() => abort.abort());
 }

@@ -67,7 +67,9 @@ export class Standalone {
 
   /** Workers and source come up side by side; resolves when both have. */
   async start(): Promise<void> {
-    await Promise.all([this.#workers.start(), this.#controller.start(this.#source.signal)]);
+    const workers = this.#workers.start();
+    this.#controller.start(this.#source.signal);
+    await workers;
   }
 
   metrics(): string {

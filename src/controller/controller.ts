@@ -4,7 +4,7 @@
  */
 import { diffConfig, isEqual } from '../contract/config-diff.ts';
 import { emptyConfig } from '../contract/gateway-config.ts';
-import type { Key } from '../contract/keys.ts';
+import { partsOf, type Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { resourceSet, type ResourceSet } from '../model/resources.ts';
 import { changesBetween, isNoChange } from './changes.ts';
@@ -48,8 +48,8 @@ export class Controller {
     return this.#told !== null;
   }
 
-  start(signal: AbortSignal): unknown {
-    return this.#parts.source.start((resources, problems) => {
+  start(signal: AbortSignal): void {
+    this.#parts.source.start((resources, problems) => {
       if (!signal.aborted) this.#take(resources, problems);
     }, signal);
   }
@@ -133,9 +133,9 @@ export class Controller {
 
 /** `routes.yaml:12`, or empty where the source cannot tell. */
 export function placeOf(source: Source, key: Key): string {
-  const place = source.locate?.(key);
-  if (!place) return '';
-  return place.line === undefined ? place.file : `${place.file}:${place.line}`;
+  const { kind, namespace, name } = partsOf(key);
+  const place = source.locate?.(`${kind} ${namespace === '' ? name : `${namespace}/${name}`}`);
+  return place ? `${place.file}:${place.line}` : '';
 }
 
 function problemText({ severity, file, line, field, message }: SourceProblem): string {

@@ -4,29 +4,11 @@ import type { GatewayConfig, Table, BackendConfig } from '../contract/gateway-co
 import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { ResourceSet } from '../model/resources.ts';
+import type { Source, SourceProblem } from '../sources/source.ts';
 import type { Changes } from './changes.ts';
 import type { Statuses } from './statuses.ts';
 
-/** What is wrong with a document. */
-export interface SourceProblem {
-  readonly severity: 'error' | 'warning' | 'notice';
-  readonly file: string;
-  /** From 1. */
-  readonly line?: number;
-  readonly column?: number;
-  /** `HTTPRoute shop/cart`. */
-  readonly object?: string;
-  /** `spec.rules[0].matches[1].path.value`. */
-  readonly field?: string;
-  readonly message: string;
-}
-
-export interface Source {
-  /** Calls back with everything there is, at first and after each change, until the signal aborts. */
-  start(onChange: (resources: ResourceSet, problems: readonly SourceProblem[]) => void, signal: AbortSignal): unknown;
-  /** Where an object is written down, for messages about it; a source without files leaves it out. */
-  locate?(key: Key): { readonly file: string; readonly line?: number } | undefined;
-}
+export type { Source, SourceProblem } from '../sources/source.ts';
 
 /** What the proxies said to a version; null: nothing was acknowledged yet. */
 export type Acknowledged = { readonly version: number; readonly problems: readonly ListenerProblem[] } | null;

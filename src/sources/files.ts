@@ -12,11 +12,13 @@ export interface FileSourceOptions {
 }
 
 export function createFileSource({ paths }: FileSourceOptions): Source {
+  let reader: FileReader | undefined;
   return {
+    locate: (object) => reader?.locate(object),
     start(onChange, signal) {
       if (signal.aborted) return;
-      const reader = new FileReader(paths, onChange);
-      signal.addEventListener('abort', () => reader.close(), { once: true });
+      reader = new FileReader(paths, onChange);
+      signal.addEventListener('abort', () => reader?.close(), { once: true });
       reader.start();
     },
   };
@@ -59,6 +61,10 @@ class FileReader {
     this.#due.clear();
     this.#index.takeChanges();
     this.#tell();
+  }
+
+  locate(object: string): { readonly file: string; readonly line: number } | undefined {
+    return this.#index.locate(object);
   }
 
   close(): void {

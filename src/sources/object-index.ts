@@ -69,6 +69,12 @@ export class ObjectIndex {
     });
   }
 
+  /** Where the object of an id (`HTTPRoute shop/cart`) stands; undefined where there is none. */
+  locate(id: string): { readonly file: string; readonly line: number } | undefined {
+    const claim = this.#claims.get(id)?.[0];
+    return claim && { file: claim.file, line: claim.position().line };
+  }
+
   /** Decides who is the object of an id now. */
   #settle({ id, resource: { kind }, resource }: FileObject): void {
     const claims = this.#claims.get(id);

@@ -20,4 +20,6 @@ export type SourceListener = (resources: ResourceSet, problems: readonly SourceP
 export interface Source {
   /** Calls back with everything there is, at first and after each change, until the signal aborts. */
   start(onChange: SourceListener, signal: AbortSignal): void;
+  /** Where an object (`HTTPRoute shop/cart`) is written down, for messages about it; a source without files leaves it out. */
+  locate?(object: string): { readonly file: string; readonly line: number } | undefined;
 }

@@ -58,7 +58,7 @@ test('something that is not accepted: said with its reason, exit 1', async () =>
   await withFiles(bad, async (folder) => {
     const { code, stdout } = await headgate('status', folder);
     assert.match(stdout, /False \(BackendNotFound\)/);
-    assert.match(stdout, /HTTPRoute test\/r parent web\n +ResolvedRefs=False BackendNotFound: /);
+    assert.match(stdout, /all\.yaml:\d+ HTTPRoute test\/r parent web\n +ResolvedRefs=False BackendNotFound: /);
     assert.equal(code, 1);
   });
 });
