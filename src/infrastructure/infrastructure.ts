@@ -1,5 +1,5 @@
 /** Where proxies run, as the wiring sees it: threads of this process, or Deployments of a cluster. Types only. */
-import type { ListenerProblem } from '../contract/messages.ts';
+import type { ListenerProblem, ToProxy } from '../contract/messages.ts';
 
 export interface Infrastructure {
   /** Brings the proxies up; resolves when they run. They serve as soon as the channel has a version for them. */
@@ -18,4 +18,10 @@ export interface InfrastructureEvents {
   onRefused(version: number, message: string): void;
   /** Worth a line in the log, such as a proxy that crashed and is being replaced. */
   onTrouble(message: string): void;
+}
+
+/** Where a proxy's messages come from: a channel. */
+export interface MessageFeed {
+  /** `send` gets everything that is known at once, then every change. Returns what ends it. */
+  subscribe(send: (message: ToProxy) => void): () => void;
 }

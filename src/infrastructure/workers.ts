@@ -3,9 +3,8 @@
  * calls a version acknowledged. Knows nothing of what a proxy does with a message.
  */
 import { Worker } from 'node:worker_threads';
-import type { Channel } from '../channel/in-process.ts';
 import type { FromProxy, ListenerProblem, ToProxy } from '../contract/messages.ts';
-import type { Infrastructure, InfrastructureEvents } from './infrastructure.ts';
+import type { Infrastructure, InfrastructureEvents, MessageFeed } from './infrastructure.ts';
 
 export interface WorkersOptions extends InfrastructureEvents {
   readonly count: number;
@@ -13,7 +12,7 @@ export interface WorkersOptions extends InfrastructureEvents {
   readonly entry: URL;
   /** What each worker is started with, by its number from 0. */
   workerData(worker: number): unknown;
-  readonly channel: Channel;
+  readonly channel: MessageFeed;
   /** Whatever a worker posts that is no FromProxy message (those are JSON text): metrics, log lines. */
   onReport(worker: number, report: unknown): void;
   /** A worker ended: its gauges count no more. */
