@@ -7,14 +7,17 @@ export type ConfigPatch = { readonly [T in TableName]?: Readonly<Record<Key, Gat
 
 export const tableNames = Object.keys(emptyConfig) as readonly TableName[];
 
-/** For a configuration made by `deriveConfig`: what it was made from. Its difference is known without looking at a table. */
-const origins = new WeakMap<GatewayConfig, { readonly from: GatewayConfig; readonly patch: ConfigPatch }>();
+/**
+ * For a configuration made by `deriveConfig`: what it was made from, so that their difference is known without a look at a
+ * table. Held weakly, since each would else keep all those before it.
+ */
+const origins = new WeakMap<GatewayConfig, { readonly from: WeakRef<GatewayConfig>; readonly patch: ConfigPatch }>();
 
 /** What turns `from` into `to`; null when there is nothing to do. Identical objects are never looked into. */
 export function diffConfig(from: GatewayConfig, to: GatewayConfig): ConfigPatch | null {
   if (from === to) return null;
   const origin = origins.get(to);
-  if (origin?.from === from) return origin.patch;
+  if (origin?.from.deref() === from) return origin.patch;
   const patch: Record<string, Record<Key, unknown>> = {};
   for (const name of tableNames) {
     const changed = diffTable(from[name], to[name]);
@@ -82,38 +85,55 @@ function patchTable(
   return table;
 }
 
-/** So many derived configurations may stand on each other before their tables are made: bounds what a lookup walks and what is kept. */
+/** So many derived configurations may stand on each other before their tables are made: bounds what a look walks and keeps. */
 const derivedLimit = 64;
 
-const depths = new WeakMap<GatewayConfig, number>();
+interface Derivation {
+  /** Null once all tables are made. */
+  from: GatewayConfig | null;
+  readonly patch: ConfigPatch;
+  readonly depth: number;
+  readonly made: Map<TableName, Readonly<Record<Key, unknown>>>;
+}
+
+const derivations = new WeakMap<GatewayConfig, Derivation>();
 
 /**
  * As `patchConfig`, but the tables are made only when somebody looks at them: copying a table of 10,000 entries takes
  * longer than all else that one changed route causes.
  */
 export function deriveConfig(from: GatewayConfig, patch: ConfigPatch): GatewayConfig {
-  const depth = (depths.get(from) ?? 0) + 1;
-  if (depth > derivedLimit) {
-    const whole = patchConfig(from, patch);
-    origins.set(whole, { from, patch });
-    return whole;
-  }
-  let base: GatewayConfig | null = from;
-  const made: Record<string, unknown> = {};
-  const derived = {};
+  const depth = (derivations.get(from)?.depth ?? 0) + 1;
+  const config = {} as GatewayConfig;
   for (const name of tableNames) {
-    const get = () => {
-      if (base !== null && made[name] === undefined) {
-        made[name] = patchTable(base[name], patch[name]);
-        // Once all tables are there, what they were made from can go.
-        if (Object.keys(made).length === tableNames.length) base = null;
-      }
-      return made[name];
-    };
-    Object.defineProperty(derived, name, { enumerable: true, get });
+    Object.defineProperty(config, name, { enumerable: true, get: () => tableOf(config, name) });
   }
-  const config = derived as GatewayConfig;
-  depths.set(config, depth);
-  origins.set(config, { from, patch });
+  derivations.set(config, { from, patch, depth: depth > derivedLimit ? 0 : depth, made: new Map() });
+  origins.set(config, { from: new WeakRef(from), patch });
+  if (depth > derivedLimit) for (const name of tableNames) tableOf(config, name);
   return config;
+}
+
+/** One copy, whatever the number of patches on the way. */
+function tableOf(config: GatewayConfig, name: TableName): Readonly<Record<Key, unknown>> {
+  const derivation = derivations.get(config);
+  if (!derivation) return config[name];
+  const known = derivation.made.get(name);
+  if (known) return known;
+  const patches: NonNullable<ConfigPatch[TableName]>[] = [];
+  let base: Readonly<Record<Key, unknown>> | undefined;
+  let at: GatewayConfig = config;
+  while (base === undefined) {
+    const step = derivations.get(at);
+    base = step ? step.made.get(name) : at[name];
+    if (base !== undefined || !step?.from) break;
+    const changed = step.patch[name];
+    if (changed) patches.unshift(changed);
+    at = step.from;
+  }
+  const table = patches.length === 0 ? (base ?? {}) : Object.assign({}, base, ...patches);
+  for (const changed of patches) for (const key in changed) if (table[key] === null) delete table[key];
+  derivation.made.set(name, table);
+  if (derivation.made.size === tableNames.length) derivation.from = null;
+  return table;
 }
