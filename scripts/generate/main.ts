@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readCrds } from './read-crds.ts';
+import { rulesText } from './rules.ts';
 import { schemasText } from './schemas.ts';
 import { typesText } from './types.ts';
 
@@ -16,3 +17,4 @@ if (crds.length === 0) {
 }
 writeFileSync(join(target, 'types.generated.ts'), typesText(crds));
 writeFileSync(join(target, 'schemas.json'), schemasText(crds));
+writeFileSync(join(target, 'rules.generated.ts'), rulesText(crds));
