@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import {
+  array,
+  assert as check,
+  integer,
+  oneof,
+  option,
+  property,
+  record,
+  stringMatching,
+  tuple,
+  uint8Array,
+} from 'fast-check';
 import { Field } from './fields.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
@@ -126,14 +137,14 @@ test('a field sent again takes one byte, found by identity or by its text; secre
 });
 
 test('whatever is encoded decodes to the same, through evictions and changes of the table size', () => {
-  const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/);
-  const value = fc.oneof(fc.stringMatching(/^[!-~]{0,60}$/), fc.stringMatching(/^[!-~]{900,1100}$/));
-  const step = fc.record({
-    fields: fc.array(fc.tuple(name, value), { maxLength: 12 }),
-    size: fc.option(fc.integer({ min: 0, max: 5000 })),
+  const name = stringMatching(/^[a-z][a-z0-9-]{0,20}$/);
+  const value = oneof(stringMatching(/^[!-~]{0,60}$/), stringMatching(/^[!-~]{900,1100}$/));
+  const step = record({
+    fields: array(tuple(name, value), { maxLength: 12 }),
+    size: option(integer({ min: 0, max: 5000 })),
   });
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+  check(
+    property(array(step, { maxLength: 12 }), (steps) => {
       const encoder = new HpackEncoder();
       const decoder = new HpackDecoder(limits);
       for (const { fields, size } of steps) {
@@ -153,8 +164,8 @@ test('whatever is encoded decodes to the same, through evictions and changes of 
 });
 
 test('arbitrary bytes decode or are refused, and never throw', () => {
-  fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 }), (blocks) => {
+  check(
+    property(array(uint8Array({ maxLength: 300 }), { maxLength: 4 }), (blocks) => {
       const decoder = new HpackDecoder(limits);
       for (const bytes of blocks) if (decode(decoder, Buffer.from(bytes)) === null) return;
     }),

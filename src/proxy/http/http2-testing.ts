@@ -1,6 +1,7 @@
 /** What the tests of the HTTP/2 codec share: servers of it on loopback, sinks that record, and a client that speaks in bytes. */
 import net from 'node:net';
 import { once } from 'node:events';
+import { Duplex } from 'node:stream';
 import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
 import { FieldList } from './fields.ts';
@@ -79,12 +80,15 @@ export class TestServer {
   port = 0;
   onRequest: (request: Received) => void = () => {};
   readonly #server: net.Server;
+  readonly #hooks: ServerHooks;
+  readonly #limits: Limits;
   readonly #sockets = new Set<net.Socket>();
 
   constructor(limits: Partial<Limits> = {}) {
     this.wheel = new DeadlineWheel(20);
     this.wheel.start();
-    const hooks: ServerHooks = {
+    this.#limits = { ...defaultLimits, ...limits };
+    this.#hooks = {
       onRequest: (head, downstream) => {
         const request = new Received(head, downstream);
         this.requests.push(request);
@@ -95,8 +99,7 @@ export class TestServer {
     };
     this.#server = net.createServer({ pauseOnConnect: true }, (accepted) => {
       const socket = adoptSocket(accepted, { receive: (buffer, start, end) => codec.receive(buffer, start, end) });
-      const options = { socket, connection: info, hooks, limits: { ...defaultLimits, ...limits }, wheel: this.wheel };
-      const codec: Http2ServerConnection = new Http2ServerConnection(options);
+      const codec = this.#createCodec(socket);
       this.connections.push(codec);
       this.#sockets.add(socket);
     });
@@ -107,6 +110,17 @@ export class TestServer {
     await once(this.#server, 'listening');
     this.port = (this.#server.address() as net.AddressInfo).port;
     return this;
+  }
+
+  /** A connection whose bytes the test brings itself; what it writes goes nowhere. */
+  detached(): Http2ServerConnection {
+    const nowhere = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+    return this.#createCodec(nowhere as net.Socket);
+  }
+
+  #createCodec(socket: net.Socket): Http2ServerConnection {
+    const options = { socket, connection: info, hooks: this.#hooks, limits: this.#limits, wheel: this.wheel };
+    return new Http2ServerConnection(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -219,11 +233,11 @@ export class RawClient {
     this.socket = net.connect({ host: '127.0.0.1', port, noDelay: true });
     this.socket.on('error', () => {});
     this.socket.on('close', () => (this.isClosed = true));
-    this.socket.on('data', (chunk) => this.#onData(chunk));
+    this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));
   }
 
   /** Connected, with preface and empty settings sent. */
-  static async connect(port: number, settings: Buffer | string = ''): Promise<RawClient> {
+  static async connect(port: number, settings: Buffer = Buffer.alloc(0)): Promise<RawClient> {
     const client = new RawClient(port);
     await once(client.socket, 'connect');
     client.send(clientPreface, frame(FrameType.settings, 0, 0, settings));
