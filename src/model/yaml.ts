@@ -11,7 +11,7 @@ export interface ParsedDocument {
   readonly type: 'Document';
   readonly value: unknown;
   /** Where the field stands, or what is nearest to it where it is missing. Parses again: for errors only. */
-  locate(path: FieldPath): Position;
+  readonly locate: (path: FieldPath) => Position;
   readonly warnings: readonly YamlProblem[];
 }
 

@@ -58,9 +58,14 @@ export function readObjects(file: string, text: string): FileContent {
     const id = idOf(verdict.resource);
     const twin = objects.get(id);
     if (twin) problems.push(twiceInFile(file, id, { first: twin.position().line, again: document.locate([]) }));
-    else objects.set(id, { file, id, resource: verdict.resource, position: () => document.locate([]) });
+    else objects.set(id, { file, id, resource: verdict.resource, position: startOf(document.locate) });
   }
   return { objects: [...objects.values()], refused, isUnreadable, problems, skippedKinds };
+}
+
+/** Apart from the loop, so that what is kept is no more than the place. */
+function startOf(locate: ParsedDocument['locate']): () => Position {
+  return () => locate([]);
 }
 
 function textOf(identity: ObjectIdentity | undefined): string | undefined {

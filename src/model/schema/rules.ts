@@ -16,21 +16,17 @@ interface Place {
 }
 
 function check(schema: Schema, value: unknown, place: Place): void {
-  if (!hasRules(schema)) return;
-  for (const { rule, message } of schema['x-kubernetes-validations'] ?? []) {
-    const evaluate = rules.get(rule);
-    if (evaluate && !holds(evaluate, value))
-      place.problems.push({ severity: 'error', path: [...place.path], message: message ?? `must satisfy ${rule}` });
-  }
-  if (Array.isArray(value)) {
-    if (schema.items)
-      for (const [index, item] of value.entries()) checkAt(index, { schema: schema.items, value: item }, place);
-    return;
-  }
+  const { own, fields, items } = planOf(schema);
+  for (const { evaluate, message } of own)
+    if (!holds(evaluate, value)) place.problems.push({ severity: 'error', path: [...place.path], message });
   if (typeof value !== 'object' || value === null) return;
-  for (const [name, inner] of Object.entries(value)) {
-    const innerSchema = schema.properties?.[name] ?? schema.additionalProperties;
-    if (typeof innerSchema === 'object') checkAt(name, { schema: innerSchema, value: inner }, place);
+  if (items) {
+    for (const step of Array.isArray(value) ? value.keys() : Object.keys(value))
+      checkAt(step, { schema: items, value: (value as Record<string | number, unknown>)[step] }, place);
+  }
+  for (const [name, inner] of fields) {
+    const fieldValue = (value as Record<string, unknown>)[name];
+    if (fieldValue !== undefined) checkAt(name, { schema: inner, value: fieldValue }, place);
   }
 }
 
@@ -48,17 +44,36 @@ function holds(evaluate: (self: unknown) => unknown, value: unknown): boolean {
   }
 }
 
-const known = new WeakMap<Schema, boolean>();
+/** Where in a schema there are rules: in most of it there are none. */
+interface Plan {
+  readonly own: readonly { readonly evaluate: (self: unknown) => unknown; readonly message: string }[];
+  readonly fields: readonly (readonly [name: string, schema: Schema])[];
+  /** Of a list's items or a map's values. */
+  readonly items: Schema | undefined;
+}
 
-/** Whether a rule stands here or below: most of a schema has none. */
+const plans = new WeakMap<Schema, Plan>();
+
+function planOf(schema: Schema): Plan {
+  let plan = plans.get(schema);
+  if (!plan) plans.set(schema, (plan = makePlan(schema)));
+  return plan;
+}
+
+function makePlan(schema: Schema): Plan {
+  const { properties = {}, items, additionalProperties } = schema;
+  const inner = items ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined);
+  return {
+    own: (schema['x-kubernetes-validations'] ?? []).flatMap(({ rule, message = `must satisfy ${rule}` }) => {
+      const evaluate = rules.get(rule);
+      return evaluate ? [{ evaluate, message }] : [];
+    }),
+    fields: Object.entries(properties).filter(([, field]) => hasRules(field)),
+    items: inner && hasRules(inner) ? inner : undefined,
+  };
+}
+
 function hasRules(schema: Schema): boolean {
-  let answer = known.get(schema);
-  if (answer === undefined) {
-    const inside = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
-    answer =
-      schema['x-kubernetes-validations'] !== undefined ||
-      inside.some((inner) => typeof inner === 'object' && hasRules(inner));
-    known.set(schema, answer);
-  }
-  return answer;
+  const { own, fields, items } = planOf(schema);
+  return own.length > 0 || fields.length > 0 || items !== undefined;
 }

@@ -52,7 +52,8 @@ export class StructureReader {
 
   #readFields(schema: Schema, properties: Readonly<Record<string, Schema>>, value: Record<string, unknown>): object {
     const read: Record<string, unknown> = {};
-    for (const [field, inner] of Object.entries(value)) {
+    for (const field of Object.keys(value)) {
+      const inner = value[field];
       const fieldSchema = Object.hasOwn(properties, field) ? properties[field] : undefined;
       // A null counts as absent (apiextensions: PruneNonNullableNulls).
       if (inner === null && fieldSchema) continue;
@@ -64,9 +65,8 @@ export class StructureReader {
       else this.#addUnknown(field, Object.keys(properties), value);
       this.#path.pop();
     }
-    for (const [field, fieldSchema] of Object.entries(properties)) {
-      if (fieldSchema.default !== undefined && !(field in read) && (value[field] ?? null) === null)
-        read[field] = this.read(fieldSchema, structuredClone(fieldSchema.default));
+    for (const [field, whole] of defaultsOf(schema, properties)) {
+      if (!(field in read) && (value[field] ?? null) === null) read[field] = whole;
     }
     return read;
   }
@@ -129,4 +129,20 @@ export class StructureReader {
   #add(severity: FieldProblem['severity'], message: string): void {
     if (this.problems.length < maxProblems) this.problems.push({ severity, path: [...this.#path], message });
   }
+}
+
+type Defaults = readonly (readonly [field: string, value: unknown])[];
+
+const defaults = new WeakMap<Schema, Defaults>();
+
+/** The defaults of an object's fields, with those inside them. Nobody changes a resource, so all may share them. */
+function defaultsOf(schema: Schema, properties: Readonly<Record<string, Schema>>): Defaults {
+  let found = defaults.get(schema);
+  if (!found) {
+    found = Object.entries(properties)
+      .filter(([, inner]) => inner.default !== undefined)
+      .map(([field, inner]) => [field, new StructureReader().read(inner, inner.default)]);
+    defaults.set(schema, found);
+  }
+  return found;
 }
