@@ -39,49 +39,58 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
   const controllerName = options.controllerName ?? defaultControllerName;
   const counts = new Map<ResolvedListener, number>();
   const routes = new Map<Key, RouteEntry>();
-  let previous: Statuses = new Map();
+  let tops: ReadonlySet<Key> = new Set();
+  let statuses: ReadonlyMap<Key, ResourceStatus> = new Map();
   return ({ selection, gateways, entries, shadows, news, facts }) => {
-    const statuses = new Map(previous);
-    const keep = (key: Key, status: ResourceStatus) => {
-      if (!isEqual(previous.get(key), status)) statuses.set(key, status);
-    };
+    const changes = new Map<Key, ResourceStatus | null>();
     for (const entry of entries.removed) {
       count(counts, entry, -1);
-      statuses.delete(entry.attached.key);
+      changes.set(entry.attached.key, null);
       routes.delete(entry.attached.key);
     }
     for (const entry of entries.added) {
       count(counts, entry, 1);
       routes.set(entry.attached.key, entry);
     }
-    const changed = new Set(entries.added);
+    const touched = new Set(entries.added);
     for (const { rule } of news) {
       const entry = routes.get(routeOf(rule));
-      if (entry) changed.add(entry);
+      if (entry) touched.add(entry);
     }
-    for (const entry of changed) {
-      const status = routeStatus(entry, shadows, controllerName);
-      const before = previous.get(entry.attached.key);
-      if (status) statuses.set(entry.attached.key, isEqual(before, status) && before ? before : status);
-    }
-    dropOthers(statuses, selection);
-    for (const gatewayClass of selection.classes) {
-      keep(keyOf('GatewayClass', '', gatewayClass.metadata.name), { conditions: classConditions(gatewayClass) });
-    }
-    for (const gateway of gateways) keep(gateway.key, gatewayStatus(gateway, counts, facts));
-    previous = statuses;
+    for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, shadows, controllerName));
+    const top = topStatuses(selection, (gateway) => gatewayStatus(gateway, counts, facts), gateways);
+    for (const key of tops) if (!top.has(key)) changes.set(key, null);
+    for (const [key, status] of top) changes.set(key, status);
+    tops = new Set(top.keys());
+    statuses = applyChanges(statuses, changes);
     return statuses;
   };
 }
 
-/** Gateways and classes that are gone or not ours any more. */
-function dropOthers(statuses: Map<Key, ResourceStatus>, { gateways, classes }: Selection): void {
-  const ours = new Set(gateways.map((one) => one.key));
-  for (const one of classes) ours.add(keyOf('GatewayClass', '', one.metadata.name));
-  for (const key of statuses.keys()) {
-    const isTop = key.startsWith('Gateway/') || key.startsWith('GatewayClass/');
-    if (isTop && !ours.has(key)) statuses.delete(key);
+/** The statuses of the Gateways and GatewayClasses that are ours. */
+function topStatuses(
+  { classes }: Selection,
+  statusOf: (gateway: ResolvedGateway) => ResourceStatus,
+  gateways: readonly ResolvedGateway[],
+): ReadonlyMap<Key, ResourceStatus> {
+  const top = new Map<Key, ResourceStatus>();
+  for (const one of classes)
+    top.set(keyOf('GatewayClass', '', one.metadata.name), { conditions: classConditions(one) });
+  for (const gateway of gateways) top.set(gateway.key, statusOf(gateway));
+  return top;
+}
+
+/** The same map where all says the same as before. */
+function applyChanges(before: Statuses, changes: ReadonlyMap<Key, ResourceStatus | null>): Statuses {
+  let after: Map<Key, ResourceStatus> | null = null;
+  for (const [key, status] of changes) {
+    const known = before.get(key) ?? null;
+    if (isEqual(known, status)) continue;
+    after ??= new Map(before);
+    if (status === null) after.delete(key);
+    else after.set(key, status);
   }
+  return after ?? before;
 }
 
 function routeOf(rule: Key): Key {

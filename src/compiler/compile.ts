@@ -47,7 +47,7 @@ export function createCompiler(options: CompilerOptions): Compiler {
     const news = updateShadows(shadows, { tables, changed, gateways });
     const config = buildConfig({ gateways, entries, tables, changed });
     const statuses = buildStatuses({ selection, gateways, entries, shadows: shadows.found, news, facts });
-    const notes = [...selection.notes, ...entries.all.flatMap((entry) => entry.attached.notes)];
+    const notes = [...selection.notes, ...entries.notes];
     return { config, statuses, notes };
   };
 }

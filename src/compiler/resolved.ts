@@ -99,6 +99,7 @@ export interface RouteEntries {
   readonly all: readonly RouteEntry[];
   readonly removed: readonly RouteEntry[];
   readonly added: readonly RouteEntry[];
+  readonly notes: readonly Note[];
 }
 
 /** A route as entries of the tables, and what is wrong with it whatever its parent. */

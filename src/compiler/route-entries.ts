@@ -6,6 +6,7 @@ import { isSameList } from './memory.ts';
 import type {
   Attachment,
   AttachedRoute,
+  Note,
   ResolvedGateway,
   RouteEntries,
   RouteEntry,
@@ -25,6 +26,7 @@ export function createRouteWalk(): (around: RouteSurroundings) => RouteEntries {
   const translateMemory = createTranslateMemory();
   const entries = new WeakMap<HTTPRoute, RouteEntry>();
   let previous: readonly RouteEntry[] = [];
+  let notes: readonly Note[] = [];
   let before: RouteSurroundings | null = null;
 
   const entryOf = (route: HTTPRoute, around: RouteSurroundings, attaching: AttachSurroundings): RouteEntry => {
@@ -39,16 +41,20 @@ export function createRouteWalk(): (around: RouteSurroundings) => RouteEntries {
 
   return (around) => {
     const isSameWorld = before !== null && isSame(before, around);
+    const routes = around.resources.of<HTTPRoute>('HTTPRoute');
+    if (isSameWorld && routes === before?.resources.of('HTTPRoute'))
+      return { all: previous, removed: [], added: [], notes };
     const attaching = { resources: around.resources, gateways: byName(around.gateways) };
     const all: RouteEntry[] = [];
-    for (const route of around.resources.of<HTTPRoute>('HTTPRoute').values()) {
+    for (const route of routes.values()) {
       const beside = previous[all.length];
       all.push(isSameWorld && beside?.attached.route === route ? beside : entryOf(route, around, attaching));
     }
-    const result = compareEntries(previous, all);
+    const { removed, added } = compareEntries(previous, all);
     previous = all;
     before = around;
-    return result;
+    if (removed.length > 0 || added.length > 0) notes = all.flatMap((entry) => entry.attached.notes);
+    return { all, removed, added, notes };
   };
 }
 
@@ -65,17 +71,22 @@ function byName(gateways: readonly ResolvedGateway[]): ReadonlyMap<string, Resol
   return new Map(gateways.map((one) => [`${one.gateway.metadata.namespace}/${one.gateway.metadata.name}`, one]));
 }
 
-function compareEntries(before: readonly RouteEntry[], all: readonly RouteEntry[]): RouteEntries {
-  const gone = before.filter((entry, i) => all[i] !== entry);
-  const come = all.filter((entry, i) => before[i] !== entry);
-  if (gone.length === 0 || come.length === 0) return { all, removed: gone, added: come };
+function compareEntries(
+  before: readonly RouteEntry[],
+  all: readonly RouteEntry[],
+): { removed: readonly RouteEntry[]; added: readonly RouteEntry[] } {
+  const gone = new Set<RouteEntry>();
+  const come = new Set<RouteEntry>();
+  for (let i = 0; i < before.length || i < all.length; i++) {
+    const [old, now] = [before[i], all[i]];
+    if (old === now) continue;
+    if (old) gone.add(old);
+    if (now) come.add(now);
+  }
   // One route more or less shifts all that follow: what only moved is neither gone nor new.
-  const goneSet = new Set(gone);
-  const comeSet = new Set(come);
   return {
-    all,
-    removed: gone.filter((entry) => !comeSet.has(entry)),
-    added: come.filter((entry) => !goneSet.has(entry)),
+    removed: [...gone].filter((entry) => !come.has(entry)),
+    added: [...come].filter((entry) => !gone.has(entry)),
   };
 }
 
