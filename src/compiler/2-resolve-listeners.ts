@@ -20,7 +20,7 @@ import {
   type Secret,
 } from './resource-types.ts';
 
-export type ListenerMemory = Memory<ResolvedGateway>;
+type ListenerMemory = Memory<ResolvedGateway>;
 
 export const createListenerMemory = (): ListenerMemory => createMemory<ResolvedGateway>();
 

@@ -8,7 +8,7 @@ import { createMemory, remember, type Memory } from './memory.ts';
 import type { AttachedRoute, Attachment, ResolvedGateway, ResolvedListener, ResolvedParent, Note } from './resolved.ts';
 import { gatewayGroup, type Gateway, type HTTPRoute, type ParentReference } from './resource-types.ts';
 
-export type AttachMemory = Memory<AttachedRoute>;
+type AttachMemory = Memory<AttachedRoute>;
 
 export const createAttachMemory = (): AttachMemory => createMemory<AttachedRoute>();
 

@@ -8,7 +8,7 @@ import { gatewayGroup, type HTTPBackendRef, type Service, type ServicePort } fro
 export type ResolvedBackend = { readonly key: Key; readonly config: BackendConfig } | { readonly problem: Problem };
 
 /** Who refers: a kind of this group in this namespace. */
-export interface Referrer {
+interface Referrer {
   readonly kind: string;
   readonly namespace: string;
 }

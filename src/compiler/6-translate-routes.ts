@@ -26,7 +26,7 @@ interface Remembered {
   around: TranslateSurroundings;
 }
 
-export type TranslateMemory = WeakMap<HTTPRoute, Remembered>;
+type TranslateMemory = WeakMap<HTTPRoute, Remembered>;
 
 export const createTranslateMemory = (): TranslateMemory => new WeakMap();
 

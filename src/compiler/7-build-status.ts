@@ -24,7 +24,7 @@ export type ResourceStatus =
 
 export type Statuses = ReadonlyMap<Key, ResourceStatus>;
 
-export interface StatusInputs {
+interface StatusInputs {
   readonly selection: Selection;
   readonly gateways: readonly ResolvedGateway[];
   readonly entries: RouteEntries;

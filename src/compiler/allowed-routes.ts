@@ -3,7 +3,7 @@ import type { ResourceSet } from '../model/resources.ts';
 import type { ResolvedListener } from './resolved.ts';
 import { gatewayGroup, type LabelSelector, type Namespace } from './resource-types.ts';
 
-export interface Newcomer {
+interface Newcomer {
   readonly kind: string;
   readonly namespace: string;
   /** Labels of its namespace. */

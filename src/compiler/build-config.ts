@@ -5,7 +5,7 @@ import type { Key } from '../contract/keys.ts';
 import type { HostnameTables } from './hostname-tables.ts';
 import type { ResolvedGateway, RouteEntries, RouteEntry } from './resolved.ts';
 
-export interface ConfigInputs {
+interface ConfigInputs {
   readonly gateways: readonly ResolvedGateway[];
   readonly entries: RouteEntries;
   readonly tables: HostnameTables;

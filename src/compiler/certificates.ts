@@ -4,7 +4,7 @@ import type { CertificateConfig } from '../contract/gateway-config.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { Secret } from './resource-types.ts';
 
-export type CheckedCertificate = { readonly config: CertificateConfig } | { readonly problem: Problem };
+type CheckedCertificate = { readonly config: CertificateConfig } | { readonly problem: Problem };
 
 const checked = new WeakMap<Secret, CheckedCertificate>();
 

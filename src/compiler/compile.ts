@@ -24,7 +24,7 @@ export interface Compiled {
   readonly notes: readonly Note[];
 }
 
-export type Compiler = (resources: ResourceSet, facts: Facts) => Compiled;
+type Compiler = (resources: ResourceSet, facts: Facts) => Compiled;
 
 /** Before any proxy has spoken. */
 export const noFacts: Facts = { acknowledged: null, defaultAddresses: [] };

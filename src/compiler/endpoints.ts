@@ -6,13 +6,13 @@ import { isSameList } from './memory.ts';
 import type { EndpointSlice, Service, ServicePort } from './resource-types.ts';
 
 /** Names the Service that an EndpointSlice belongs to. */
-export const serviceNameLabel = 'kubernetes.io/service-name';
+const serviceNameLabel = 'kubernetes.io/service-name';
 
 /** EndpointSlices by `namespace/name` of their Service. A Service whose slices did not change keeps its list. */
-export type SliceIndex = ReadonlyMap<string, readonly EndpointSlice[]>;
+type SliceIndex = ReadonlyMap<string, readonly EndpointSlice[]>;
 
 /** `previous` lends the lists that are still right. */
-export function indexSlices(resources: ResourceSet, previous: SliceIndex = new Map()): SliceIndex {
+function indexSlices(resources: ResourceSet, previous: SliceIndex = new Map()): SliceIndex {
   const index = new Map<string, EndpointSlice[]>();
   for (const slice of resources.of<EndpointSlice>('EndpointSlice').values()) {
     const service = slice.metadata.labels?.[serviceNameLabel];

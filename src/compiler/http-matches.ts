@@ -5,7 +5,7 @@ import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { HTTPRouteMatch, HTTPRouteRule } from './resource-types.ts';
 
-export type TranslatedMatches = { readonly matches: readonly MatchConfig[] } | { readonly problem: Problem };
+type TranslatedMatches = { readonly matches: readonly MatchConfig[] } | { readonly problem: Problem };
 
 /** A rule without matches takes every request. */
 export function translateMatches(rule: HTTPRouteRule, key: Key): TranslatedMatches {

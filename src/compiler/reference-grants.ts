@@ -3,13 +3,13 @@ import type { Problem } from '../contract/problem.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import type { ReferenceGrant } from './resource-types.ts';
 
-export interface ReferenceEnd {
+interface ReferenceEnd {
   readonly group: string;
   readonly kind: string;
   readonly namespace: string;
 }
 
-export interface ReferenceTarget extends ReferenceEnd {
+interface ReferenceTarget extends ReferenceEnd {
   readonly name: string;
 }
 

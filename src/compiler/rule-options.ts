@@ -6,10 +6,7 @@ import type { Problem } from '../contract/problem.ts';
 import { parseDuration } from './durations.ts';
 import type { HTTPRouteRule, SessionPersistence } from './resource-types.ts';
 
-export type RuleOptions = Pick<
-  RuleConfig,
-  'requestTimeoutMs' | 'backendRequestTimeoutMs' | 'retry' | 'sessionPersistence'
->;
+type RuleOptions = Pick<RuleConfig, 'requestTimeoutMs' | 'backendRequestTimeoutMs' | 'retry' | 'sessionPersistence'>;
 
 /** The rule's options, or `UnsupportedValue` naming the field. `key` makes the default name of a session unique. */
 export function translateOptions(rule: HTTPRouteRule, key: Key): { options: RuleOptions } | { problem: Problem } {

@@ -30,7 +30,7 @@ export interface RuleSurroundings {
 }
 
 /** Where a rule stands. */
-export interface RulePlace {
+interface RulePlace {
   readonly route: HTTPRoute;
   readonly routeKey: Key;
   readonly index: number;

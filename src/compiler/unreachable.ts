@@ -9,7 +9,7 @@ import type { ResolvedGateway, ResolvedListener } from './resolved.ts';
 /** For each match of a table that is never reached: who is, in words. */
 export type Shadows = ReadonlyMap<MatchConfig, string>;
 
-export interface ShadowState {
+interface ShadowState {
   /** Tables of one listener and hostname: a request tries them one after the other. */
   readonly groups: Map<string, Map<Key, HostnameTable>>;
   readonly groupOfTable: Map<Key, string>;
