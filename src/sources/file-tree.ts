@@ -1,14 +1,8 @@
 /** Which files there are below the given paths, and a word whenever one may have changed. Reads no contents. */
 import { readdirSync, realpathSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { foldersOf, kustomizationIn } from './kustomize.ts';
 import type { SourceProblem } from './source.ts';
-
-/** What differs whenever a file was written or replaced. */
-export interface Stamp {
-  readonly mtimeMs: number;
-  readonly size: number;
-  readonly ino: number;
-}
 
 export class FileTree {
   readonly #roots: readonly string[];
@@ -19,6 +13,8 @@ export class FileTree {
   readonly #folders = new Set<string>();
   /** What to look at when something happens in a folder, whatever it is. */
   readonly #dependants = new Map<string, Set<string>>();
+  /** The folders that each kustomization reads, by its file. */
+  readonly #kustomizations = new Map<string, ReadonlySet<string>>();
   readonly #problems = new Map<string, SourceProblem>();
 
   constructor(roots: readonly string[], onChange: (file: string) => void) {
@@ -42,10 +38,12 @@ export class FileTree {
     this.#watchers.clear();
   }
 
-  /** Undefined where there is no such file any more. */
-  stampOf(file: string): Stamp | undefined {
-    const stat = statSync(file, { throwIfNoEntry: false });
-    return stat?.isFile() ? stat : undefined;
+  /** What differs whenever the file was written or replaced; undefined where there is none any more. */
+  stampOf(file: string): string | undefined {
+    const folders = this.#kustomizations.get(file);
+    if (folders)
+      return [...folders].flatMap((folder) => namesIn(folder).map((name) => stampOf(join(folder, name)))).join();
+    return stampOf(file);
   }
 
   problems(): Iterable<SourceProblem> {
@@ -57,7 +55,9 @@ export class FileTree {
     const stat = statOf(path);
     if (stat?.isDirectory()) {
       this.#forgetFile(path);
-      this.#scan(path);
+      const kustomization = origin === 'Given' ? kustomizationIn(path) : undefined;
+      if (kustomization === undefined) this.#scan(path);
+      else this.#addKustomization(path, kustomization);
     } else if (stat?.isFile()) {
       if (origin === 'Given' || isManifest(path)) this.#addFile(path);
     } else {
@@ -73,6 +73,14 @@ export class FileTree {
     this.#watch(folder);
     this.#followLink(folder);
     for (const name of namesIn(folder)) if (!isIgnored(name)) this.#look(join(folder, name), 'Found');
+  }
+
+  /** One file stands for all that is built from the folder. */
+  #addKustomization(folder: string, file: string): void {
+    const folders = foldersOf(folder);
+    this.#kustomizations.set(file, folders);
+    for (const inner of folders) this.#depend(inner, folder);
+    this.#addFile(file);
   }
 
   #addFile(file: string): void {
@@ -147,6 +155,11 @@ export class FileTree {
     else this.#problems.set(path, { severity: 'error', file: path, message: 'no such file or folder' });
     this.#onChange(path);
   }
+}
+
+function stampOf(file: string): string | undefined {
+  const stat = statOf(file);
+  return stat?.isFile() ? `${Number(stat.mtimeMs)} ${stat.size} ${stat.ino}` : undefined;
 }
 
 function originOf(path: string, roots: readonly string[]): 'Given' | 'Found' {

@@ -1,7 +1,9 @@
 /** Resources from files and folders, watched. Knows when to read which file; what is in it is judged by the model. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { FileTree, type Stamp } from './file-tree.ts';
+import { dirname } from 'node:path';
+import { FileTree } from './file-tree.ts';
+import { buildKustomization, isKustomization } from './kustomize.ts';
 import { ObjectIndex } from './object-index.ts';
 import { readObjects, type FileContent, type FileObject } from './read-objects.ts';
 import type { Source, SourceListener, SourceProblem } from './source.ts';
@@ -47,6 +49,8 @@ class FileReader {
   readonly #index = new ObjectIndex();
   readonly #files = new Map<string, LoadedFile>();
   readonly #due = new Map<string, number>();
+  /** The stamps that are looked at a second time before they are believed. */
+  readonly #doubted = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #told = '';
 
@@ -100,34 +104,29 @@ class FileReader {
     if (hasChanged || this.#problemsText() !== this.#told) this.#tell();
   }
 
-  readonly #unsettled = new Map<string, string>();
-
   #load(file: string, { isSettled }: { isSettled: boolean }): void {
-    const stamp = this.#tree.stampOf(file);
+    const stamp = this.#tree.stampOf(file) ?? gone;
     const before = this.#files.get(file);
-    const stampText = textOf(stamp);
-    if (before?.stamp === stampText) return;
-    const text = stamp && readText(file);
-    // Vanished between the two looks.
-    if (stamp && text === undefined) return this.#enqueue(file, settleMs);
-    const hash = text === undefined ? '' : createHash('sha1').update(text).digest('base64');
-    if (before && before.hash === hash && text !== undefined) {
-      this.#files.set(file, { ...before, stamp: stampText });
+    if ((before?.stamp ?? gone) === stamp) return;
+    const text = stamp === gone ? '' : readText(file);
+    // It vanished between the two looks.
+    if (text === undefined) return this.#enqueue(file, settleMs);
+    const hash = createHash('sha1').update(text).digest('base64');
+    if (before?.hash === hash && stamp !== gone) {
+      this.#files.set(file, { ...before, stamp });
       return;
     }
-    const content = text === undefined ? nothing : readObjects(file, text);
-    const objects = withLastGood(content, before?.objects ?? []);
-    const isDoubtful =
-      isLess(objects, before?.objects ?? []) || content.problems.some(({ severity }) => severity === 'error');
-    if (!isSettled && isDoubtful && this.#unsettled.get(file) !== stampText) {
-      this.#unsettled.set(file, stampText);
-      this.#enqueue(file, settleMs);
-      return;
+    const content = contentOf(file, text);
+    const held = before?.objects ?? [];
+    const objects = withLastGood(content, held);
+    if (!isSettled && isDoubtful(content, objects, held) && this.#doubted.get(file) !== stamp) {
+      this.#doubted.set(file, stamp);
+      return this.#enqueue(file, settleMs);
     }
-    this.#unsettled.delete(file);
-    this.#index.replace(before?.objects ?? [], objects);
-    if (stamp) this.#files.set(file, { stamp: stampText, hash, content, objects });
-    else this.#files.delete(file);
+    this.#doubted.delete(file);
+    this.#index.replace(held, objects);
+    if (stamp === gone) this.#files.delete(file);
+    else this.#files.set(file, { stamp, hash, content, objects });
   }
 
   #tell(): void {
@@ -151,13 +150,21 @@ class FileReader {
   }
 }
 
-const nothing: FileContent = {
-  objects: [],
-  refused: new Set(),
-  isUnreadable: false,
-  problems: [],
-  skippedKinds: new Map(),
-};
+/** The stamp of what is not there. */
+const gone = '';
+
+function contentOf(file: string, text: string): FileContent {
+  if (!isKustomization(file)) return readObjects(file, text);
+  const built = buildKustomization(dirname(file));
+  if (built.type === 'Built') return withoutPlaces(readObjects(file, built.text));
+  const problems = [{ severity: 'error' as const, file, message: built.message }];
+  return { objects: [], refused: new Set(), isUnreadable: true, problems, skippedKinds: new Map() };
+}
+
+/** Lines of what was built are in no file. */
+function withoutPlaces(content: FileContent): FileContent {
+  return { ...content, problems: content.problems.map(({ line: _line, column: _column, ...rest }) => rest) };
+}
 
 /** The objects of a file; in the place of what is broken, what was there before. */
 function withLastGood(content: FileContent, before: readonly FileObject[]): readonly FileObject[] {
@@ -167,9 +174,10 @@ function withLastGood(content: FileContent, before: readonly FileObject[]): read
   return [...content.objects, ...kept];
 }
 
-function isLess(objects: readonly FileObject[], before: readonly FileObject[]): boolean {
+/** Whether the file may only look like this because somebody is in the middle of writing it. */
+function isDoubtful(content: FileContent, objects: readonly FileObject[], before: readonly FileObject[]): boolean {
   const ids = new Set(objects.map(({ id }) => id));
-  return before.some(({ id }) => !ids.has(id));
+  return before.some(({ id }) => !ids.has(id)) || content.problems.some(({ severity }) => severity === 'error');
 }
 
 function readText(file: string): string | undefined {
@@ -178,10 +186,6 @@ function readText(file: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function textOf(stamp: Stamp | undefined): string {
-  return stamp ? `${stamp.mtimeMs} ${stamp.size} ${stamp.ino}` : 'gone';
 }
 
 function skippedKind(file: string, kind: string, line: number): SourceProblem {

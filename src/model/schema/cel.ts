@@ -35,12 +35,17 @@ export function not(value: unknown): boolean {
 
 /** False where either side is, even if the other one fails (CEL: "logical operators"). */
 export function and(left: () => unknown, right: () => unknown): boolean {
-  return !or(
-    () => not(left()),
-    () => not(right()),
-  );
+  let first: boolean;
+  try {
+    first = isTrue(left());
+  } catch (error) {
+    if (error instanceof CelError && !isTrue(right())) return false;
+    throw error;
+  }
+  return first && isTrue(right());
 }
 
+/** True where either side is, even if the other one fails. */
 export function or(left: () => unknown, right: () => unknown): boolean {
   let first: boolean;
   try {

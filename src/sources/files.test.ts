@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { Resource, ResourceSet } from '../model/resources.ts';
+import { createFileSource } from './files.ts';
+import type { SourceProblem } from './source.ts';
+
+interface Told {
+  readonly resources: ResourceSet;
+  readonly problems: readonly SourceProblem[];
+}
+
+interface Watched {
+  readonly folder: string;
+  readonly told: Told[];
+  last(): Told;
+  write(name: string, text: string): void;
+  /** The state that satisfies, at the latest after two seconds. */
+  until(isRight: (told: Told) => boolean): Promise<Told>;
+}
+
+interface HTTPRouteLike extends Resource {
+  readonly spec: { readonly hostnames?: readonly string[] };
+}
+
+function route(name: string, hostname = 'a.example'): string {
+  return `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: ${name}
+spec:
+  hostnames: [${hostname}]
+`;
+}
+
+const hostOf = ({ resources }: Told, name: string): string | undefined =>
+  resources.of<HTTPRouteLike>('HTTPRoute').get(`default/${name}`)?.spec.hostnames?.[0];
+
+function watchFolder(
+  t: TestContext,
+  files: Readonly<Record<string, string>>,
+  given: readonly string[] = ['.'],
+): Watched {
+  const folder = mkdtempSync(join(tmpdir(), 'headgate-files-'));
+  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(folder, name, '..'), { recursive: true });
+    write(name, text);
+  }
+  const told: Told[] = [];
+  const waiting = new Set<() => void>();
+  const abort = new AbortController();
+  createFileSource({ paths: given.map((path) => join(folder, path)) }).start((resources, problems) => {
+    told.push({ resources, problems });
+    for (const look of waiting) look();
+  }, abort.signal);
+  t.after(() => {
+    abort.abort();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const last = (): Told => told.at(-1)!;
+  const until = (isRight: (state: Told) => boolean): Promise<Told> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!isRight(last())) return;
+        waiting.delete(look);
+        clearTimeout(limit);
+        resolve(last());
+      };
+      const limit = setTimeout(() => reject(new Error(`never came: ${JSON.stringify(last().problems)}`)), 2000);
+      waiting.add(look);
+      look();
+    });
+  return { folder, told, last, write, until };
+}
+
+test('folders are read to their depth; hidden, temporary and other files are not', (t) => {
+  const { last } = watchFolder(t, {
+    'a.yaml': route('one'),
+    'deep/er/b.yml': route('two'),
+    'c.json': JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }),
+    '.hidden.yaml': route('three'),
+    'a.yaml~': route('four'),
+    '.#a.yaml': route('five'),
+    'a.yaml.swp': route('six'),
+    'notes.txt': route('seven'),
+  });
+  assert.deepEqual([...last().resources.of('HTTPRoute').keys()].toSorted(), ['default/one', 'default/two']);
+  assert.deepEqual([...last().resources.of('Namespace').keys()], ['shop']);
+  assert.deepEqual(last().problems, []);
+});
+
+test('a file that is named is read whatever it is called', (t) => {
+  const { last } = watchFolder(t, { 'routes.txt': route('one') }, ['routes.txt']);
+  assert.equal(last().resources.of('HTTPRoute').size, 1);
+});
+
+test('a missing path is a problem until it is there', async (t) => {
+  const { last, write, until } = watchFolder(t, { 'x/keep.txt': '' }, ['later.yaml']);
+  assert.match(last().problems[0]!.message, /no such file/);
+  write('later.yaml', route('one'));
+  assert.deepEqual((await until((told) => hostOf(told, 'one') !== undefined)).problems, []);
+});
+
+test('an edit counts the generation; what did not change stays the same object', async (t) => {
+  const { last, write, until } = watchFolder(t, {
+    'a.yaml': route('one'),
+    'b.yaml': `${route('two')}---\n${route('three')}`,
+  });
+  const before = last().resources.of('HTTPRoute');
+  write('b.yaml', `${route('two', 'b.example')}---\n${route('three')}`);
+  const after = (await until((told) => hostOf(told, 'two') === 'b.example')).resources.of('HTTPRoute');
+  assert.equal(after.get('default/one'), before.get('default/one'));
+  assert.equal(after.get('default/three'), before.get('default/three'));
+  assert.equal(before.get('default/two')!.metadata.generation, 1);
+  assert.equal(after.get('default/two')!.metadata.generation, 2);
+});
+
+test('a file that is written again as it was says nothing', async (t) => {
+  const { told, write, until } = watchFolder(t, { 'a.yaml': route('one') });
+  write('a.yaml', route('one'));
+  write('b.yaml', route('two'));
+  await until((state) => hostOf(state, 'two') !== undefined);
+  assert.equal(told.length, 2);
+});
+
+test('a broken edit keeps the last good state and says where it is broken', async (t) => {
+  const { write, until } = watchFolder(t, { 'a.yaml': `${route('one')}---\n${route('two')}` });
+  write('a.yaml', `${route('one', 'b.example')}---\nkind: [\n`);
+  const broken = await until((told) => hostOf(told, 'one') === 'b.example');
+  assert.equal(hostOf(broken, 'two'), 'a.example');
+  assert.equal(broken.problems.length, 1);
+  assert.deepEqual([broken.problems[0]!.severity, broken.problems[0]!.line], ['error', 9]);
+  write('a.yaml', route('one', 'c.example'));
+  const mended = await until((told) => hostOf(told, 'one') === 'c.example');
+  assert.deepEqual([hostOf(mended, 'two'), mended.problems], [undefined, []]);
+});
+
+test('a refused object keeps its last good state; others of the file move on', async (t) => {
+  const { write, until } = watchFolder(t, { 'a.yaml': `${route('one')}---\n${route('two')}` });
+  write('a.yaml', `${route('one', 'not_a_name')}---\n${route('two', 'b.example')}`);
+  const told = await until((state) => hostOf(state, 'two') === 'b.example');
+  assert.equal(hostOf(told, 'one'), 'a.example');
+  assert.deepEqual(
+    told.problems.map(({ object, field, line }) => [object, field, line]),
+    [['HTTPRoute default/one', 'spec.hostnames[0]', 6]],
+  );
+});
+
+test('an atomic rename replaces, a removal removes', async (t) => {
+  const { folder, write, until } = watchFolder(t, { 'a.yaml': route('one'), 'b.yaml': route('two') });
+  write('.new', route('one', 'b.example'));
+  renameSync(join(folder, '.new'), join(folder, 'a.yaml'));
+  await until((told) => hostOf(told, 'one') === 'b.example');
+  unlinkSync(join(folder, 'b.yaml'));
+  const told = await until((state) => hostOf(state, 'two') === undefined);
+  assert.equal(hostOf(told, 'one'), 'b.example');
+});
+
+test('a ConfigMap volume swaps its files by one link', async (t) => {
+  const { folder, until } = watchFolder(t, {
+    'mount/..1/a.yaml': route('one'),
+    'mount/..2/a.yaml': route('one', 'b.example'),
+  });
+  const mount = join(folder, 'mount');
+  symlinkSync('..1', join(mount, '..data'));
+  symlinkSync('..data/a.yaml', join(mount, 'a.yaml'));
+  await until((told) => hostOf(told, 'one') === 'a.example');
+  symlinkSync('..2', join(mount, '..data_tmp'));
+  renameSync(join(mount, '..data_tmp'), join(mount, '..data'));
+  await until((told) => hostOf(told, 'one') === 'b.example');
+});
+
+test('folders that come and go are followed', async (t) => {
+  const { folder, until } = watchFolder(t, { 'a.yaml': route('one') });
+  mkdirSync(join(folder, 'new/deep'), { recursive: true });
+  writeFileSync(join(folder, 'new/deep/b.yaml'), route('two'));
+  await until((told) => hostOf(told, 'two') !== undefined);
+  writeFileSync(join(folder, 'new/deep/b.yaml'), route('two', 'b.example'));
+  await until((told) => hostOf(told, 'two') === 'b.example');
+  rmSync(join(folder, 'new'), { recursive: true });
+  await until((told) => hostOf(told, 'two') === undefined);
+});
+
+test('an object in two files: the first by path counts, both are named', async (t) => {
+  const { folder, last, until } = watchFolder(t, { 'a.yaml': route('one'), 'b.yaml': route('one', 'b.example') });
+  assert.equal(hostOf(last(), 'one'), 'a.example');
+  const [problem] = last().problems;
+  assert.equal(problem!.severity, 'error');
+  assert.equal(problem!.file, join(folder, 'b.yaml'));
+  assert.match(problem!.message, /a\.yaml:1/);
+  unlinkSync(join(folder, 'a.yaml'));
+  const told = await until((state) => hostOf(state, 'one') === 'b.example');
+  assert.deepEqual(told.problems, []);
+});
+
+test('an unknown kind is named once', (t) => {
+  const deployment = 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n';
+  const { last } = watchFolder(t, { 'a.yaml': `${deployment}---\n${deployment}`, 'b.yaml': deployment });
+  assert.deepEqual(
+    last().problems.map(({ severity, message }) => [severity, message.slice(0, 18)]),
+    [['notice', 'apps/v1 Deployment']],
+  );
+});
+
+test('nothing is told after the end', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'headgate-files-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const abort = new AbortController();
+  let count = 0;
+  createFileSource({ paths: [folder] }).start(() => count++, abort.signal);
+  abort.abort();
+  const other = new AbortController();
+  const seen = new Promise<void>((resolve) => {
+    createFileSource({ paths: [folder] }).start(({ of }) => void (of('HTTPRoute').size > 0 && resolve()), other.signal);
+  });
+  writeFileSync(join(folder, 'a.yaml'), route('one'));
+  await seen;
+  other.abort();
+  assert.equal(count, 1);
+});
