@@ -46,6 +46,11 @@ export class FileTree {
     return stampOf(file);
   }
 
+  /** Whether the file stands for a folder that is to be built. */
+  isKustomization(file: string): boolean {
+    return this.#kustomizations.has(file);
+  }
+
   problems(): Iterable<SourceProblem> {
     return this.#problems.values();
   }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FileTree } from './file-tree.ts';
-import { buildKustomization, isKustomization } from './kustomize.ts';
+import { buildKustomization, type Build } from './kustomize.ts';
 import { ObjectIndex } from './object-index.ts';
 import { readObjects, type FileContent, type FileObject } from './read-objects.ts';
 import type { Source, SourceListener, SourceProblem } from './source.ts';
@@ -108,7 +108,8 @@ class FileReader {
     const stamp = this.#tree.stampOf(file) ?? gone;
     const before = this.#files.get(file);
     if ((before?.stamp ?? gone) === stamp) return;
-    const text = stamp === gone ? '' : readText(file);
+    const build = this.#tree.isKustomization(file) && stamp !== gone ? buildKustomization(dirname(file)) : undefined;
+    const text = stamp === gone ? '' : (build?.text ?? readText(file));
     // It vanished between the two looks.
     if (text === undefined) return this.#enqueue(file, settleMs);
     const hash = createHash('sha1').update(text).digest('base64');
@@ -116,7 +117,7 @@ class FileReader {
       this.#files.set(file, { ...before, stamp });
       return;
     }
-    const content = contentOf(file, text);
+    const content = build ? contentOfBuild(file, build) : readObjects(file, text);
     const held = before?.objects ?? [];
     const objects = withLastGood(content, held);
     if (!isSettled && isDoubtful(content, objects, held) && this.#doubted.get(file) !== stamp) {
@@ -153,11 +154,9 @@ class FileReader {
 /** The stamp of what is not there. */
 const gone = '';
 
-function contentOf(file: string, text: string): FileContent {
-  if (!isKustomization(file)) return readObjects(file, text);
-  const built = buildKustomization(dirname(file));
-  if (built.type === 'Built') return withoutPlaces(readObjects(file, built.text));
-  const problems = [{ severity: 'error' as const, file, message: built.message }];
+function contentOfBuild(file: string, { text, problem }: Build): FileContent {
+  if (problem === undefined) return withoutPlaces(readObjects(file, text));
+  const problems = [{ severity: 'error' as const, file, message: problem }];
   return { objects: [], refused: new Set(), isUnreadable: true, problems, skippedKinds: new Map() };
 }
 

@@ -1,7 +1,7 @@
 /** Folders with a kustomization: what `kustomize build` or `kubectl kustomize` makes of them. Knows no manifests. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseManifests } from '../model/yaml.ts';
 
 const kustomizationNames = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'] as const;
@@ -11,14 +11,11 @@ export function kustomizationIn(folder: string): string | undefined {
   return kustomizationNames.map((name) => join(folder, name)).find((file) => existsSync(file));
 }
 
-/** Whether a file that is to be read is a kustomization, by its name. Only those of given folders are to be read. */
-export function isKustomization(file: string): boolean {
-  return kustomizationNames.some((name) => name === basename(file));
+/** The manifests, or what went wrong. */
+export interface Build {
+  readonly text: string;
+  readonly problem?: string;
 }
-
-export type Build =
-  | { readonly type: 'Built'; readonly text: string }
-  | { readonly type: 'Failed'; readonly message: string };
 
 const buildTimeoutMs = 30_000;
 
@@ -35,14 +32,15 @@ export function buildKustomization(folder: string): Build {
       maxBuffer: 256 * 1024 * 1024,
     });
     if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') continue;
-    if (status === 0) return { type: 'Built', text: stdout };
-    return { type: 'Failed', message: `${command} ${subcommand} failed: ${(error?.message ?? stderr).trim()}` };
+    if (status === 0) return { text: stdout };
+    const problem = `${command} ${subcommand} failed: ${(error?.message ?? stderr).trim()}`;
+    return { text: problem, problem };
   }
-  return {
-    type: 'Failed',
-    message: 'holds a kustomization: install kustomize or kubectl to read it, or give the folder that it is built into',
-  };
+  return { text: '', problem: noCommand };
 }
+
+const noCommand =
+  'is a kustomization: install kustomize or kubectl so that it can be read, or give the folder it is built into';
 
 /** Every folder a kustomization reads from, itself included: bases, components, and where its files lie. */
 export function foldersOf(folder: string, seen: Set<string> = new Set()): Set<string> {

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createFileSource } from './files.ts';
+import { foldersOf } from './kustomize.ts';
+import type { SourceProblem } from './source.ts';
+
+/** An overlay of a base, and a `kustomize` that joins the base's files. */
+function overlay(t: TestContext): { folder: string; base: string } {
+  const root = mkdtempSync(join(tmpdir(), 'headgate-kustomize-'));
+  const [folder, base, bin] = ['overlay', 'base', 'bin'].map((name) => join(root, name)) as [string, string, string];
+  for (const path of [folder, base, bin]) mkdirSync(path);
+  writeFileSync(join(folder, 'kustomization.yaml'), 'resources: [../base]\n');
+  writeFileSync(join(base, 'kustomization.yaml'), 'resources: [a.yaml]\n');
+  writeFileSync(join(base, 'a.yaml'), namespace('one'));
+  writeFileSync(join(bin, 'kustomize'), `#!/bin/sh\ncat "$2"/../base/a.yaml\n`);
+  chmodSync(join(bin, 'kustomize'), 0o755);
+  const path = process.env.PATH;
+  process.env.PATH = `${bin}${delimiter}${path}`;
+  t.after(() => {
+    process.env.PATH = path;
+    rmSync(root, { recursive: true });
+  });
+  return { folder, base };
+}
+
+const namespace = (name: string): string => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n`;
+
+test('the folders of a kustomization are its own and those it reads from', (t) => {
+  const { folder, base } = overlay(t);
+  assert.deepEqual([...foldersOf(folder)], [folder, base]);
+});
+
+test('what is built is read, and again after a change of its base', async (t) => {
+  const { folder, base } = overlay(t);
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  const names: string[][] = [];
+  const changed = new Promise<void>((resolve) => {
+    createFileSource({ paths: [folder] }).start(({ of }) => {
+      names.push([...of('Namespace').keys()]);
+      if (names.length === 2) resolve();
+    }, abort.signal);
+  });
+  writeFileSync(join(base, 'a.yaml'), `${namespace('one')}---\n${namespace('two')}`);
+  await changed;
+  assert.deepEqual(names, [['one'], ['one', 'two']]);
+});
+
+test('without kustomize and kubectl it says what to install', (t) => {
+  const { folder } = overlay(t);
+  process.env.PATH = '/nowhere';
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  let told: readonly SourceProblem[] = [];
+  createFileSource({ paths: [folder] }).start((_resources, problems) => (told = problems), abort.signal);
+  assert.match(told[0]!.message, /install kustomize or kubectl/);
+});
