@@ -27,7 +27,7 @@ export async function startBackends(folder: string, onRequest?: (line: string) =
 
 function endpointSlices(folder: string): EndpointSlice[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
-  const documents = files.sort().flatMap((file) => loadAll(readFileSync(join(folder, file), 'utf8')));
+  const documents = files.toSorted().flatMap((file) => loadAll(readFileSync(join(folder, file), 'utf8')));
   return (documents as (EndpointSlice | null)[]).filter(
     (document) => document?.kind === 'EndpointSlice',
   ) as EndpointSlice[];

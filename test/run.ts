@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 
 const root = dirname(import.meta.dirname);
 const named = process.argv.slice(2);
-const files = named.length > 0 ? named : globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).sort();
+const files = named.length > 0 ? named : globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).toSorted();
 
 // The dots are for the eyes; failures and the totals come at the end.
 const { status } = spawnSync(
