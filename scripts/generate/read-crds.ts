@@ -114,7 +114,17 @@ function merge(now: Schema, old: Schema): Schema {
     const present = now.properties[name];
     merged.properties[name] = present ? merge(present, inner) : inner;
   }
-  const rules = old['x-kubernetes-validations']?.filter(({ rule }) => gone.some((name) => rule.includes(name))) ?? [];
-  if (rules.length > 0) merged['x-kubernetes-validations'] = [...(now['x-kubernetes-validations'] ?? []), ...rules];
+  if (gone.length > 0) merged['x-kubernetes-validations'] = mergedRules(now, old, gone);
   return merged;
+}
+
+/** Without the new rules that demand a new field, with the old ones that speak of a field which is gone. */
+function mergedRules(now: Schema, old: Schema, gone: readonly string[]): { rule: string; message: string }[] {
+  const added = Object.keys(now.properties!).filter((name) => !(name in old.properties!));
+  const demands = added.map((name) => new RegExp(`(?<!!)has\\(self\\.${name}\\)`));
+  const kept = (now['x-kubernetes-validations'] ?? []).filter(
+    ({ rule }) => !demands.some((demand) => demand.test(rule)),
+  );
+  const older = (old['x-kubernetes-validations'] ?? []).filter(({ rule }) => gone.some((name) => rule.includes(name)));
+  return [...kept, ...older];
 }

@@ -77,6 +77,8 @@ function broken(section: Section, offset: number, message: string): BrokenDocume
 function hintFor(reason: string, text: string, offset = 0): string {
   const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
   const line = text.slice(lineStart, (text.indexOf('\n', offset) + 1 || text.length + 1) - 1);
+  if (/^(?:apiVersion|kind):/.test(line) && reason === 'duplicated mapping key')
+    return `${reason}: a new object begins with a line of --- before it`;
   if (/^ *\t/.test(line)) return `${reason}: YAML is indented with spaces, this line has a tab`;
   if (/\{\{.*\}\}/.test(line)) return `${reason}: this is a template; render it first, for example with helm template`;
   return reason;

@@ -1,7 +1,7 @@
 /** Finds the word that was probably meant. */
 
 /** The candidate that differs least from the word, if it differs little: case, a letter or two, a plural. */
-export function closest(word: string, candidates: Iterable<string>): string | undefined {
+export function closest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
@@ -11,7 +11,12 @@ export function closest(word: string, candidates: Iterable<string>): string | un
       best = candidate;
     }
   }
-  return best;
+  return best ?? candidates.find((candidate) => candidate.startsWith(stemOf(word)));
+}
+
+/** `retries` is `retry`, `timeout` is `timeouts`: the first letters say it. */
+function stemOf(word: string): string {
+  return word.slice(0, Math.max(4, Math.floor(word.length / 2)));
 }
 
 /** Levenshtein's: letters to add, drop or change. */

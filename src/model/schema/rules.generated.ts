@@ -215,16 +215,8 @@ export const rules: ReadonlyMap<string, (self: unknown) => unknown> = new Map<st
     (self) => cel.or(() => cel.not(cel.has(self, 'cookie')), () => cel.equals(cel.field(self, 'type'), "Cookie")),
   ],
   [
-    "self.type != 'Cookie' || has(self.cookie)",
-    (self) => cel.or(() => cel.not(cel.equals(cel.field(self, 'type'), "Cookie")), () => cel.has(self, 'cookie')),
-  ],
-  [
     "!has(self.header) || self.type == 'Header'",
     (self) => cel.or(() => cel.not(cel.has(self, 'header')), () => cel.equals(cel.field(self, 'type'), "Header")),
-  ],
-  [
-    "self.type != 'Header' || has(self.header)",
-    (self) => cel.or(() => cel.not(cel.equals(cel.field(self, 'type'), "Header")), () => cel.has(self, 'header')),
   ],
   [
     "!has(self.cookieConfig) || !has(self.cookieConfig.lifetimeType) || self.cookieConfig.lifetimeType != 'Permanent' || has(self.absoluteTimeout)",
