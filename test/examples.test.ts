@@ -7,7 +7,7 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { startBackends } from '../examples/backends.ts';
 import { until } from './until.ts';
 
@@ -105,3 +105,25 @@ for (const name of names) {
     }
   });
 }
+
+// In this file, because it needs the ports of the quickstart too.
+test('npm start serves the quickstart, and its curl lines answer', { timeout: 60_000 }, async () => {
+  const flags = ['quickstart', '--workers', '1', '--admin', '127.0.0.1:19182', '--log-format', 'text'];
+  const start = spawn(process.execPath, [join(examples, 'start.ts'), ...flags]);
+  let output = '';
+  start.stdout.on('data', (data) => (output += data));
+  start.stderr.on('data', (data) => (output += data));
+  const curlLines = () => stripVTControlCharacters(output).match(/^\s*curl .*$/gm) ?? [];
+  try {
+    await until(() => curlLines().length > 0, 'a curl line is printed').catch((error: Error) => {
+      throw new Error(`${error.message}; it printed:\n${output}`);
+    });
+    for (const line of curlLines()) {
+      const { stdout } = await run('bash', ['-c', line], { timeout: 10_000 });
+      assert.match(stdout, /echo-v[12] GET/, `${line} printed:\n${stdout}`);
+    }
+  } finally {
+    start.kill('SIGTERM');
+    await once(start, 'exit');
+  }
+});

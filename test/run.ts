@@ -5,14 +5,21 @@ import { dirname } from 'node:path';
 
 const root = dirname(import.meta.dirname);
 const named = process.argv.slice(2);
-const files = named.length > 0 ? named : globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).toSorted();
+// The soak takes a minute of waiting: it goes first, and everything else beside it.
+const soak = 'test/soak.test.ts';
+const files =
+  named.length > 0
+    ? named
+    : globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).toSorted(
+        (a, b) => Number(b === soak) - Number(a === soak) || a.localeCompare(b),
+      );
 
-// The dots are for the eyes; failures and the totals come at the end.
 const { status } = spawnSync(
   process.execPath,
   [
     '--disable-warning=ExperimentalWarning',
     '--test',
+    '--test-concurrency=2',
     '--test-reporter=./test/reporter.ts',
     '--test-reporter-destination=stdout',
     ...files,
