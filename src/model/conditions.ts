@@ -32,8 +32,6 @@ export const conditionReasons = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 
-export type ConditionOwner = keyof typeof conditionReasons;
-
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
 
 /** A condition as Kubernetes has it, but for `lastTransitionTime`, which whoever writes it knows. */

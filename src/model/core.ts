@@ -48,13 +48,6 @@ export interface Secret extends Resource {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-export interface ConfigMap extends Resource {
-  readonly kind: 'ConfigMap';
-  readonly data?: Readonly<Record<string, string>>;
-  /** Base64. */
-  readonly binaryData?: Readonly<Record<string, string>>;
-}
-
 export interface Namespace extends Resource {
   readonly kind: 'Namespace';
 }

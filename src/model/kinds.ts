@@ -53,11 +53,6 @@ const renamed: Readonly<Record<string, string>> = {
 
 const byKind = new Map(kinds.map((definition) => [definition.kind, definition]));
 
-/** A kind of ours by its name alone; undefined where it is not one. */
-export function kindNamed(kind: string): KindDefinition | undefined {
-  return byKind.get(kind);
-}
-
 export type KindLookup =
   | { readonly type: 'Known'; readonly definition: KindDefinition; readonly version: string }
   /** The kind is ours, the version is not. */

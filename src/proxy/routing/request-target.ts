@@ -2,18 +2,6 @@
 
 export { normaliseTarget } from '../../lib/canonical-target.ts';
 
-/** The path of a target; the same string where it has no query. */
-export function pathOf(target: string): string {
-  const question = target.indexOf('?');
-  return question < 0 ? target : target.slice(0, question);
-}
-
-/** The raw query without `?`; empty where there is none. */
-export function queryOf(target: string): string {
-  const question = target.indexOf('?');
-  return question < 0 ? '' : target.slice(question + 1);
-}
-
 export interface Authority {
   /** Lower case, without trailing dot; an IPv6 address in brackets. */
   readonly host: string;
