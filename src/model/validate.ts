@@ -81,7 +81,7 @@ function readFields(raw: Record<string, unknown>, { definition, version }: Known
   }
   const { apiVersion: _version, kind: _kind, metadata: _metadata, status: _status, ...own } = raw;
   const reader = new StructureReader();
-  const fields = (reader.read(schema, own) ?? {}) as object;
+  const fields = reader.read(schema, own) ?? {};
   problems.push(...reader.problems);
   // A rule may only be asked about what has the right shape.
   if (!reader.problems.some(({ severity }) => severity === 'error')) problems.push(...checkRules(schema, fields));

@@ -31,7 +31,7 @@ export function buildKustomization(folder: string): Build {
       timeout: buildTimeoutMs,
       maxBuffer: 256 * 1024 * 1024,
     });
-    if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') continue;
+    if (error && 'code' in error && error.code === 'ENOENT') continue;
     if (status === 0) return { text: stdout };
     const problem = `${command} ${subcommand} failed: ${(error?.message ?? stderr).trim()}`;
     return { text: problem, problem };

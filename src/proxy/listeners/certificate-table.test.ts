@@ -28,7 +28,7 @@ test('the most specific listener, then its most specific certificate', () => {
   ];
   for (const [name, context] of cases) assert.equal(table.select(name), context, name);
   assert.equal(table.fallback, 'any');
-  assert.deepEqual([...table.contexts].sort(), ['any', 'b', 'deep', 'exact', 'first', 'wild']);
+  assert.deepEqual([...table.contexts].toSorted(), ['any', 'b', 'deep', 'exact', 'first', 'wild']);
 });
 
 test('a name that no listener has gets nothing; a client without a name gets the first listener', () => {
