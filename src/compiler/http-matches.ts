@@ -36,7 +36,7 @@ function translatePath({ type = 'PathPrefix', value = '/' }: Partial<HTTPRouteMa
   if (type === 'RegularExpression') return { type, value };
   const normal = normaliseEscapes(value);
   if (type === 'Exact') return { type, value: normal };
-  return { type: type, value: normal.replace(/\/+$/, '') || '/' };
+  return { type, value: normal.replace(/\/+$/, '') || '/' };
 }
 
 /** Requests come with unreserved characters decoded and the other escapes in upper case (RFC 3986 §6.2.2): so must the values. */
