@@ -56,6 +56,8 @@ interface RequestLine {
 }
 
 const badLine: Rejection = { status: 400, reason: 'BadRequestLine' };
+/** Some other protocol, or an HTTP/2 preface that is none: closed, for its client would not understand an answer. */
+const notHttp: Rejection = { status: 0, reason: 'NotHttp' };
 const badTarget: Rejection = { status: 400, reason: 'BadTarget' };
 const badVersion: Rejection = { status: 505, reason: 'VersionNotSupported' };
 const connect: Rejection = { status: 501, reason: 'ConnectNotSupported' };
@@ -108,7 +110,9 @@ function parseRequestLine(text: string, end: number): RequestLine | Rejection {
 
 /** `HTTP/1.0`, or `HTTP/1.` and any digit, which is spoken to as 1.1 (RFC 9110 §2.5). */
 function parseVersion(text: string, start: number, end: number): '1.0' | '1.1' | Rejection {
-  if (end - start !== 8 || !text.startsWith('HTTP/', start) || text.charCodeAt(start + 6) !== 0x2e) return badLine;
+  if (end - start !== 8 || !text.startsWith('HTTP/', start) || text.charCodeAt(start + 6) !== 0x2e) {
+    return /http\//i.test(text.slice(start, end)) ? badLine : notHttp;
+  }
   const major = text.charCodeAt(start + 5) - 0x30;
   const minor = text.charCodeAt(start + 7) - 0x30;
   if (major < 0 || major > 9 || minor < 0 || minor > 9) return badLine;

@@ -186,6 +186,12 @@ for (const pieceBytes of [65536, 1]) {
       });
     }
 
+    it('another protocol, or an HTTP/2 preface that is none, is closed without an answer', async () => {
+      for (const input of ['INVALID CONNECTION PREFACE\r\n\r\n', 'GET / RTSP/1.0\r\n\r\n']) {
+        assert.equal(await new RawClient(proxy.port).send(input).ended(), '');
+      }
+    });
+
     it('nothing of a refused head came to the backend, and no request without its end', async () => {
       const other = new RawClient(proxy.port).send(good);
       await other.receives('/good');

@@ -316,7 +316,7 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
     this.#sink = null;
     if (reply !== null && reply.hasBegun) this.onReplyReset();
     else if (this.#phase !== Phase.body || reply !== null) {
-      this.output.add(rejectionText(rejection));
+      if (rejection.status > 0) this.output.add(rejectionText(rejection));
       this.output.flush();
       this.#linger();
     } else this.#destroy('');

@@ -20,9 +20,12 @@ const u32 = (value: number) => {
 test('a client of another implementation: body, trailers, informational response', async () => {
   await using server = await new TestServer().listen();
   const session = http2.connect(`http://127.0.0.1:${server.port}`);
-  const stream = session.request({ ':method': 'POST', 'x-a': '1', cookie: ['a=1', 'b=2'], te: 'trailers' }, {
-    waitForTrailers: true,
-  } as object);
+  const stream = session.request(
+    { ':method': 'POST', 'x-a': '1', cookie: ['a=1', 'b=2'], te: 'trailers' },
+    {
+      waitForTrailers: true,
+    },
+  );
   const informed = once(stream, 'headers');
   const trailed = once(stream, 'trailers');
   stream.on('wantTrailers', () => stream.sendTrailers({ 'x-end': 'yes' }));
@@ -156,7 +159,7 @@ test('a body that does not fit its content-length is a reset, and the exchange i
   for (const id of [1, 3, 5]) assert.equal(await client.error(rstStream, id), ErrorCode.protocolError);
   assert.deepEqual(
     server.requests.map((one) => [one.isEnded, one.closed]),
-    Array(3).fill([false, 'ContentLengthMismatch']),
+    Array.from({ length: 3 }, () => [false, 'ContentLengthMismatch']),
   );
   client.close();
 });

@@ -209,10 +209,13 @@ export function frame(type: number, flags: number, streamId: number, payload: Bu
   return Buffer.concat([header, body]);
 }
 
+function hpackText(value: string): string {
+  return `${String.fromCharCode(value.length)}${value}`;
+}
+
 /** A header block of literals that are not indexed. */
 export function block(...fields: readonly (readonly [name: string, value: string])[]): Buffer {
-  const text = (value: string) => `${String.fromCharCode(value.length)}${value}`;
-  return Buffer.from(fields.map(([name, value]) => `\0${text(name)}${text(value)}`).join(''), 'latin1');
+  return Buffer.from(fields.map(([name, value]) => `\0${hpackText(name)}${hpackText(value)}`).join(''), 'latin1');
 }
 
 export const get = [
