@@ -29,6 +29,11 @@ export const defaultLimits = {
   http2Continuations: 8,
   http2QueuedControlFrames: 1000,
   hpackTableBytes: 4096,
+  /** To one endpoint, from one worker; beyond it requests wait. */
+  http2ConnectionsPerEndpoint: 64,
+  /** A backend that has requests and says nothing is asked whether it lives, and given up when it does not answer. */
+  http2PingIntervalMs: 15_000,
+  http2PingTimeoutMs: 10_000,
 };
 
 export type Limits = Readonly<typeof defaultLimits>;

@@ -14,6 +14,8 @@ import { BODY_NONE, BODY_TUNNEL, type ResponseSink, type UpstreamError, type Ups
 export interface ClientOwner {
   /** It takes no new requests any more. At least once. */
   onUnusable(connection: Http2ClientConnection): void;
+  /** A stream has ended, or the backend's settings have come. */
+  onRoom(): void;
 }
 
 export interface Http2ClientOptions {
@@ -47,10 +49,10 @@ export class Http2ClientConnection implements ConnectionOwner, UpstreamCarrier, 
   readonly #limits: Limits;
   readonly #wheel: DeadlineWheel;
   readonly #connectDeadline: Deadline;
+  failureMessage = '';
   #isConnected = false;
   /** Why the connection could not be made, or what broke it. */
   #failure: UpstreamError['kind'] | null = null;
-  #failureMessage = '';
   #burst: Http2Upstream[] = [];
 
   constructor(options: Http2ClientOptions) {
@@ -80,15 +82,19 @@ export class Http2ClientConnection implements ConnectionOwner, UpstreamCarrier, 
     return core.isOpen && core.active < Math.min(core.peer.maxConcurrentStreams, this.#limits.http2Streams);
   }
 
-  /** Sends the head; the caller has asked `hasRoom`. */
+  /** Sends the head; the caller has asked `hasRoom`, and for a tunnel waited for the settings. */
   start(request: UpstreamRequest, sink: ResponseSink): Http2Upstream {
     const { core } = this;
     const stream = core.openStream();
-    const upstream = new Http2Upstream(this, stream, { request, sink, isReused: this.#isConnected });
+    // RFC 8441 §3: only where the backend has said so. Others get the request without its upgrade, which any server may ignore
+    // (RFC 9110 §7.8), and their answer says so to the client.
+    const isTunnel = request.bodyLength === BODY_TUNNEL && core.peer.takesExtendedConnect;
+    const isReused = this.#isConnected;
+    const upstream = new Http2Upstream(this, stream, { request, sink, isReused, isTunnel });
     stream.handler = upstream;
-    const isTunnel = request.bodyLength === BODY_TUNNEL;
     const { sender } = core;
-    const fields = isTunnel ? request.headers.fields.filter(isNotKey) : request.headers.fields;
+    const { fields: all } = request.headers;
+    const fields = request.bodyLength === BODY_TUNNEL ? all.filter(isNotKey) : all;
     sender.beginBlock(
       fields,
       request.target.length + request.authority.length + request.method.length + request.upgrade.length + 128,
@@ -102,7 +108,8 @@ export class Http2ClientConnection implements ConnectionOwner, UpstreamCarrier, 
     if (request.takesTrailers) sender.addField(takesTrailersField);
     if (request.expectsContinue) sender.addField(expectField);
     if (request.bodyLength > 0) sender.addLiteral('content-length', String(request.bodyLength));
-    sender.endBlock(stream, request.bodyLength === BODY_NONE ? FrameFlag.endStream : 0);
+    const hasBody = isTunnel || (request.bodyLength !== BODY_NONE && request.bodyLength !== BODY_TUNNEL);
+    sender.endBlock(stream, hasBody ? 0 : FrameFlag.endStream);
     return upstream;
   }
 
@@ -131,7 +138,7 @@ export class Http2ClientConnection implements ConnectionOwner, UpstreamCarrier, 
     if (!this.#isConnected) return this.#failure ?? 'Connect';
     if (code === ErrorCode.refusedStream && hasHead === 0) return 'RefusedStream';
     if (reason === 'StreamReset' || reason === 'StreamTimeout') return 'Reset';
-    if (reason === 'PeerClosed') return hasHead === 0 ? 'Closed' : 'Reset';
+    if (reason === 'PeerClosed' || reason === 'PingTimeout') return hasHead === 0 ? 'Closed' : 'Reset';
     return this.#failure ?? 'Protocol';
   }
 
@@ -140,10 +147,13 @@ export class Http2ClientConnection implements ConnectionOwner, UpstreamCarrier, 
   /** A backend opens no streams. */
   onNewStream(): void {}
 
-  onStreamEnd(): void {}
+  onStreamEnd(): void {
+    this.#owner.onRoom();
+  }
 
   onPeerChange(): void {
-    if (!this.core.isOpen) this.#owner.onUnusable(this);
+    if (this.core.isOpen) this.#owner.onRoom();
+    else this.#owner.onUnusable(this);
   }
 
   onEnd(): void {
@@ -156,24 +166,26 @@ export class Http2ClientConnection implements ConnectionOwner, UpstreamCarrier, 
   onDeadline(): void {
     if (this.#isConnected) return;
     this.#failure = 'ConnectTimeout';
+    this.failureMessage = 'no connection within the time';
     this.#socket.destroy();
   }
 
-  get failureMessage(): string {
-    return this.#failureMessage;
+  /** Why it ended before it could be used. */
+  get failure(): { readonly kind: UpstreamError['kind']; readonly message: string } {
+    return { kind: this.errorOf(0, 'PeerClosed', 0), message: this.failureMessage };
   }
 
   #onConnect(isTls: boolean): void {
     this.#wheel.release(this.#connectDeadline);
     if (isTls && (this.#socket as tls.TLSSocket).alpnProtocol !== 'h2') {
       this.#failure = 'Tls';
-      this.#failureMessage = 'the backend does not speak HTTP/2 (ALPN)';
+      this.failureMessage = 'the backend does not speak HTTP/2 (ALPN)';
       this.#socket.destroy();
     } else this.#isConnected = true;
   }
 
   #onError(error: NodeJS.ErrnoException): void {
-    this.#failureMessage = error.message;
+    this.failureMessage = error.message;
     if (this.#isConnected || this.#failure !== null) return;
     this.#failure = error.syscall === 'connect' || error.code === 'ECONNRESET' ? 'Connect' : 'Tls';
   }

@@ -13,9 +13,10 @@ import { FloodGuard, Glitch } from './http2-flood-guard.ts';
 import { type HeadersHost, InboundHeaders } from './http2-inbound-headers.ts';
 import { InboundData, type DataHost } from './http2-inbound-data.ts';
 import { Inflow } from './http2-inflow.ts';
+import { KeepAlive } from './http2-keep-alive.ts';
 import { Http2Sender, type SenderOwner } from './http2-sender.ts';
 import { ownSettings, PeerSettings } from './http2-settings.ts';
-import { findStall } from './http2-stalls.ts';
+import { findStall, sweepMsOf } from './http2-stalls.ts';
 import { StreamTable } from './http2-stream-table.ts';
 import { Http2Stream } from './http2-stream.ts';
 
@@ -41,8 +42,8 @@ export interface Http2ConnectionOptions {
   readonly idleTimeoutMs: number;
 }
 
-/** How often a connection looks after its time-outs. */
-const SWEEP_MS = 1000;
+/** A client that does not answer the ping of a drain by then is taken to know. */
+const DRAIN_PING_MS = 1000;
 /** A peer that does not close after our end is cut off. */
 const LINGER_MS = 1000;
 /** Told apart from other pings by their payload. */
@@ -79,6 +80,10 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   readonly inflow: Inflow;
   readonly #data = new InboundData(this);
   readonly #sweepMs: number;
+  /** Asks backends; clients are given up by what they do not send or take. */
+  readonly #keepAlive: KeepAlive | null;
+  /** HEADERS and DATA frames received. */
+  #messages = 0;
 
   constructor(options: Http2ConnectionOptions) {
     const { socket, limits, wheel } = options;
@@ -96,14 +101,10 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     this.guard = new FloodGuard(limits.http2Glitches, wheel.now);
     this.sender = new Http2Sender(socket, this, limits.bufferBytes);
     this.inflow = new Inflow(this.sender, limits);
-    this.#sweepMs = Math.min(
-      SWEEP_MS,
-      limits.headTimeoutMs / 2,
-      limits.bodyIdleTimeoutMs / 2,
-      options.idleTimeoutMs / 2,
-    );
+    this.#sweepMs = sweepMsOf(limits, options.idleTimeoutMs);
+    this.#keepAlive = this.isServer ? null : new KeepAlive(limits, this.sender, wheel.now);
     socket.on('error', () => {});
-    socket.on('end', () => this.#onSocketEnd());
+    socket.on('end', () => this.#end(ErrorCode.cancel, 'PeerClosed'));
     socket.on('close', () => this.#onSocketClose());
     if (!this.isServer) this.sender.output.preface(clientPreface);
     this.sender.settings(ownSettings(options.role, limits));
@@ -127,6 +128,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   /** Bytes of the peer, in order; used or copied before it returns. */
   receive(buffer: Buffer, start: number, end: number): void {
     if (this.#life === Life.ended) return;
+    if (this.#keepAlive !== null) this.#keepAlive.restart(this.wheel.now);
     this.#reader.read(buffer, start, end);
     if (!this.#reader.isPartial && !this.#headers.isOpen) this.#partialSince = 0;
     else if (this.#partialSince === 0) this.#partialSince = this.wheel.now;
@@ -137,6 +139,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
 
   /** Clients: opens a stream; the caller has looked at `isOpen` and the peer's limit. Its HEADERS must follow at once. */
   openStream(): Http2Stream {
+    if (this.active === 0) this.#keepAlive?.restart(this.wheel.now);
     const stream = this.#addStream(this.table.nextId, 0);
     this.table.nextId += 2;
     return stream;
@@ -217,6 +220,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   }
 
   onDataStart(header: FrameHeader, padding: number): void {
+    this.#messages++;
     if (header.streamId === 0 || this.#headers.isOpen || !this.peer.isKnown)
       this.fail(ErrorCode.protocolError, 'BadData');
     else this.#data.start(header, padding);
@@ -235,8 +239,10 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     if (this.#headers.isOpen && (type !== FrameType.continuation || streamId !== this.#headers.streamId)) {
       this.fail(ErrorCode.protocolError, 'BrokenHeaderBlock');
     } else if (!this.peer.isKnown && type !== FrameType.settings) this.fail(ErrorCode.protocolError, 'NoSettings');
-    else if (type === FrameType.headers || type === FrameType.continuation) this.#headers.add(header, buffer, start);
-    else readControlFrame(this, header, buffer, start);
+    else if (type === FrameType.headers || type === FrameType.continuation) {
+      this.#messages++;
+      this.#headers.add(header, buffer, start);
+    } else readControlFrame(this, header, buffer, start);
   }
 
   openPeerStream(streamId: number, isEnd: boolean): Http2Stream {
@@ -306,11 +312,15 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
       this.#socket.destroy();
       return;
     }
-    if (this.#life === Life.draining && now - this.#drainSince >= SWEEP_MS) this.#finishDrain();
+    if (this.#life === Life.draining && now - this.#drainSince >= DRAIN_PING_MS) this.#finishDrain();
     const stall = findStall(this, now, this.#partialSince);
     if (stall !== null) this.fail(ErrorCode.enhanceYourCalm, stall);
     else if (this.active === 0 && this.#idleTimeoutMs > 0 && now - this.#idleSince >= this.#idleTimeoutMs)
       this.close('IdleTimeout');
+    else if (this.active > 0 && this.#keepAlive?.isDead(now, this.#messages)) {
+      this.#end(ErrorCode.cancel, 'PingTimeout');
+      this.#socket.destroy();
+    }
     if (this.isEnded) this.wheel.arm(this.#deadline, LINGER_MS);
     else this.#armSweep();
   }
@@ -376,10 +386,6 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
       stream.pending = null;
       stream.handler?.onReset(code, reason);
     }
-  }
-
-  #onSocketEnd(): void {
-    this.#end(ErrorCode.cancel, 'PeerClosed');
   }
 
   #onSocketClose(): void {

@@ -47,8 +47,9 @@ export class Http2Reply implements Downstream, StreamHandler {
     const isTunnel = bodyLength === BODY_TUNNEL;
     const fields = isTunnel ? headers.fields.filter(isNotAccept) : headers.fields;
     sender.beginBlock(fields, 0);
-    // RFC 8441 §5: a tunnel begins with 200, not with 101.
-    sender.addStatus(isTunnel ? 200 : status);
+    // RFC 8441 §5: a tunnel begins with 200, not with 101. So a backend that ignores the upgrade and answers must not look like one.
+    if (isTunnel) sender.addStatus(200);
+    else sender.addStatus(stream.isTunnel && status < 300 ? 502 : status);
     sender.addFields(fields);
     const length = bodyLength > 0 ? bodyLength : this.#bodylessLength(status, bodyLength, contentLength);
     if (length >= 0) sender.addLiteral('content-length', String(length));

@@ -1,5 +1,6 @@
 /** Finds what does not move: peers that begin and do not go on, streams whose data nobody takes or sends. Acts through the connection. */
 import { ErrorCode } from './frame.ts';
+import type { KeepAliveLimits } from './http2-keep-alive.ts';
 import type { Http2Sender } from './http2-sender.ts';
 import type { PeerSettings } from './http2-settings.ts';
 import type { Http2Stream } from './http2-stream.ts';
@@ -20,8 +21,15 @@ export interface StallHost {
   failStream(stream: Http2Stream, code: number, reason: string): void;
 }
 
+const SWEEP_MS = 1000;
 /** Less than this in all the time is no progress: a window of one byte is as good as a closed one. */
 const MIN_PROGRESS_BYTES = 1024;
+
+/** How often a connection looks after its time-outs: each second, or oftener where they are short. */
+export function sweepMsOf(limits: StallLimits & KeepAliveLimits, idleTimeoutMs: number): number {
+  const { headTimeoutMs, bodyIdleTimeoutMs, http2PingTimeoutMs } = limits;
+  return Math.min(SWEEP_MS, headTimeoutMs / 2, bodyIdleTimeoutMs / 2, http2PingTimeoutMs / 2, idleTimeoutMs / 2);
+}
 
 /** Resets the streams that are stalled; returns why the whole connection must end, or null. To be called often. */
 export function findStall(host: StallHost, now: number, partialSince: number): string | null {

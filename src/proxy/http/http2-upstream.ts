@@ -24,6 +24,8 @@ export interface UpstreamCarrier {
   addToBurst(upstream: Http2Upstream): void;
   /** How a stream that ended by itself is reported. */
   errorOf(code: number, reason: string, hasHead: 0 | 1): UpstreamError['kind'];
+  /** What broke the connection; empty: nothing that is known. */
+  readonly failureMessage: string;
 }
 
 export class Http2Upstream implements Upstream, StreamHandler {
@@ -43,15 +45,14 @@ export class Http2Upstream implements Upstream, StreamHandler {
   constructor(
     carrier: UpstreamCarrier,
     stream: Http2Stream,
-    init: { request: UpstreamRequest; sink: ResponseSink; isReused: boolean },
+    init: { request: UpstreamRequest; sink: ResponseSink; isReused: boolean; isTunnel: boolean },
   ) {
-    const { request } = init;
+    const { request, isTunnel } = init;
     this.#carrier = carrier;
     this.#stream = stream;
     this.#sink = init.sink;
     this.isReused = init.isReused;
     this.#isHead = request.method === 'HEAD';
-    const isTunnel = request.bodyLength === BODY_TUNNEL;
     this.#webSocketKey = isTunnel ? (request.headers.get('sec-websocket-key') ?? '') : null;
     stream.isTunnel = isTunnel;
   }
@@ -140,7 +141,7 @@ export class Http2Upstream implements Upstream, StreamHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     const kind = this.#carrier.errorOf(code, reason, this.#stream.hasHead ? 1 : 0);
-    const message = `${reason} (HTTP/2 error code ${code})`;
+    const message = this.#carrier.failureMessage || `${reason} (HTTP/2 error code ${code})`;
     this.#sink.onUpstreamError({ kind, message, isReused: this.isReused });
   }
 

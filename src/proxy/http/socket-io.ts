@@ -13,6 +13,8 @@ export interface Receiver {
 }
 
 const READ_BYTES = 64 * 1024;
+/** Node then asks ten times, a second apart: a backend whose machine is gone is found within half a minute. */
+const KEEP_ALIVE_MS = 15_000;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
 function onread(receiver: Receiver): net.OnReadOpts {
@@ -76,7 +78,15 @@ export interface ConnectTls {
 export function connectSocket(target: ConnectTarget, receiver: Receiver): net.Socket {
   const { host, port } = target;
   // `onread` is read by net.Socket; the types know it for net.connect only.
-  const plain = { host, port, noDelay: true, allowHalfOpen: true, onread: onread(receiver) };
+  const plain = {
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+    allowHalfOpen: true,
+    onread: onread(receiver),
+  };
   const socket = target.tls ? tls.connect({ ...plain, ...tlsOptions(target.tls) }) : net.connect(plain);
   socket.resume();
   return socket;
