@@ -1,11 +1,13 @@
 /** Judges files as they are, without serving them: what `headgate status PATH…` and tests of manifests need. */
 import { createCompiler } from '../compiler/compile.ts';
+import { createEndpointJoiner } from '../compiler/endpoints.ts';
 import { placeOf } from '../controller/controller.ts';
 import type { Source, SourceProblem } from '../controller/parts.ts';
 import { createTimes } from '../controller/statuses.ts';
 import { filterDefinitions } from '../filters/index.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { createFileSource } from '../sources/files.ts';
+import { endpointNotes } from './endpoint-notes.ts';
 import { checkPaths } from './paths.ts';
 import { statusDocument, type StatusDocument } from './status-document.ts';
 
@@ -20,13 +22,15 @@ export async function judgeFiles(paths: readonly string[]): Promise<StatusDocume
   const source = createFileSource({ paths });
   const { resources, problems } = await load(source);
   const compile = createCompiler({ filters: filterDefinitions, gatewaysWithoutClass: 'Ours' });
-  const { statuses, notes } = compile(resources, { acknowledged: null, defaultAddresses: [] });
+  const { statuses, notes, config } = compile(resources, { acknowledged: null, defaultAddresses: [] });
+  const backends = Object.keys(config.backends);
+  const endpoints = createEndpointJoiner()(backends, resources);
   const timed = createTimes()(statuses, new Date().toISOString());
   return statusDocument({
     resources,
     statuses: timed,
     problems,
-    notes,
+    notes: [...notes, ...endpointNotes(backends, endpoints)],
     version: 0,
     isProgrammed: false,
     locate: (key) => placeOf(source, key),

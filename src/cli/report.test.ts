@@ -87,3 +87,13 @@ test('a long table is cut, and says so', () => {
   const text = renderReport(reportOf(viewOf(documents(gateway, cart, ...routes)), []), plainStyle);
   assert.match(text, /… and 15 more; headgate status shows all\n/);
 });
+
+test('a mistake that stands in several conditions is told once, where it is', () => {
+  const tls = gateway.replace('protocol: HTTP', 'protocol: HTTPS, tls: { certificateRefs: [{ name: gone }] }');
+  const { problems } = reportOf(viewOf(documents(tls)), []);
+  assert.deepEqual(
+    problems.map(({ about }) => about),
+    ['Gateway shop/web listener http'],
+  );
+  assert.match(problems[0]!.message, /^ResolvedRefs=False InvalidCertificateRef/);
+});

@@ -1,6 +1,6 @@
 /** What `run` tells when it has come up, as plain data: listeners, routes, backends and problems. Knows no colours and no format. */
 import type { ControllerView, SourceProblem } from '../controller/parts.ts';
-import { badNewsOf, type ResourceStatus } from '../controller/statuses.ts';
+import { badNewsOf, type BadNews, type ResourceStatus } from '../controller/statuses.ts';
 import { partsOf, type Key } from '../contract/keys.ts';
 import type { Origin, ListenerConfig } from '../contract/gateway-config.ts';
 import type { Resource } from '../model/resources.ts';
@@ -167,19 +167,43 @@ function backendLines(view: ControllerView): BackendLine[] {
 export function problemLines(view: Pick<ControllerView, 'problems' | 'statuses' | 'notes' | 'locate'>): ProblemLine[] {
   return [
     ...view.problems.map(sourceProblemLine),
-    ...view.notes.map(({ object, message }) => ({
-      severity: 'notice' as const,
+    ...view.notes.map(({ object, message, severity = 'notice' }) => ({
+      severity,
       where: view.locate(object),
       about: objectText(object),
       message,
     })),
-    ...badNewsOf(view.statuses).map(({ key, part, condition, severity }) => ({
+    ...withoutEchoes(badNewsOf(view.statuses)).map(({ key, part, condition, severity }) => ({
       severity,
       where: view.locate(key),
       about: [objectText(key), part].filter(Boolean).join(' '),
-      message: `${condition.type}=${condition.status} ${condition.reason}: ${condition.message}`,
+      message: `${condition.type}=${condition.status} ${condition.reason}: ${condition.message}${wayOut(condition)}`,
     })),
   ];
+}
+
+/**
+ * A mistake stands in several conditions, as the spec has it; a person need read of it once: where it is, not in the
+ * Gateway's summary of its listeners, nor again as the reason why a listener is not programmed.
+ */
+function withoutEchoes(news: readonly BadNews[]): readonly BadNews[] {
+  const byKey = Map.groupBy(news, ({ key }) => key);
+  return [...byKey.values()].flatMap((group) => group.filter((one) => !group.some((other) => isEcho(one, other))));
+}
+
+function isEcho({ part, condition }: BadNews, other: BadNews): boolean {
+  const isSameText = other.condition.message === condition.message;
+  if (part === '' && other.part !== '') return isSameText || condition.reason.startsWith('ListenersNot');
+  const isOnlyProgrammed = condition.type === 'Programmed' && other.condition.type !== 'Programmed';
+  return other.part === part && isOnlyProgrammed && isSameText;
+}
+
+/** What the standalone form offers beside what the condition says. */
+function wayOut({ reason, message }: BadNews['condition']): string {
+  const service = reason === 'BackendNotFound' && /Service (\S+) does not exist/.exec(message)?.[1];
+  return service
+    ? `\nAdd the Service, correct the backendRef, or let a local process answer: --backend ${service}:PORT=localhost:3000`
+    : '';
 }
 
 export function sourceProblemLine({

@@ -4,7 +4,7 @@ import { createCompiler } from '../compiler/compile.ts';
 import { createEndpointJoiner } from '../compiler/endpoints.ts';
 import { Controller } from '../controller/controller.ts';
 import { mapServices, mappedEndpoints, type MappedBackend } from '../controller/mapped-backends.ts';
-import type { ControllerEvent, ControllerParts, ControllerView, Source } from '../controller/parts.ts';
+import type { ControllerEvent, ControllerParts, ControllerView, Endpoints, Source } from '../controller/parts.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { filterDefinitions } from '../filters/index.ts';
 import { Workers } from '../infrastructure/workers.ts';
@@ -12,6 +12,7 @@ import { kinds } from '../model/kinds.ts';
 import { createLogSink, type LogSink } from '../proxy/observe/log-sink.ts';
 import { MetricsHub } from '../proxy/observe/metrics-hub.ts';
 import type { WorkerReport } from '../proxy/observe/observer.ts';
+import { endpointNotes } from './endpoint-notes.ts';
 import { byWhom } from './system-errors.ts';
 import { workerDataFor, workerEntry } from './worker-start.ts';
 
@@ -96,13 +97,19 @@ export class Standalone {
     const join = createEndpointJoiner();
     const withServices = mapServices(mapped);
     const byHand = mappedEndpoints(mapped);
+    let latest: Endpoints = new Map();
     return {
       source: this.#options.source,
       kinds: kinds.map(({ kind }) => kind),
-      compile: (resources, acknowledged) => compile(withServices(resources), { acknowledged, defaultAddresses }),
+      compile: (resources, acknowledged) => {
+        const compiled = compile(withServices(resources), { acknowledged, defaultAddresses });
+        const notes = endpointNotes(Object.keys(compiled.config.backends), latest);
+        return { ...compiled, notes: [...compiled.notes, ...notes] };
+      },
       joinEndpoints: (resources, backends) => {
         const joined = join(Object.keys(backends), withServices(resources));
-        return byHand.size === 0 ? joined : new Map([...joined, ...[...byHand].filter(([key]) => key in backends)]);
+        latest = byHand.size === 0 ? joined : new Map([...joined, ...[...byHand].filter(([key]) => key in backends)]);
+        return latest;
       },
       publish: (version, config, endpoints) => channel.publish(version, config, endpoints),
       onEvent: (event) => this.#options.onEvent(event),

@@ -125,3 +125,12 @@ test('a route whose two parentRefs meet in one listener is counted once', () => 
   assert.equal(status.listeners[0]?.attachedRoutes, 1);
   assert.equal(Object.values(config.hostnames)[0]?.matches.length, 1);
 });
+
+test('a cookie path that would end the header or the attribute', () => {
+  for (const path of ['/; Domain=other.example', '/\r\nX: y', 'shop']) {
+    const session = { sessionPersistence: { cookie: { path } } };
+    const condition = routeConditions(compileRules([at('/a', session), good])).get('PartiallyInvalid');
+    assert.equal(condition?.reason, 'UnsupportedValue');
+    assert.match(condition?.message ?? '', /cookie\.path/);
+  }
+});

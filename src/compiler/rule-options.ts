@@ -49,12 +49,17 @@ function translateSession(spec: SessionPersistence, key: Key, faults: string[]):
   if (lifetime === 'Permanent' && absoluteTimeoutMs === 0) {
     faults.push('sessionPersistence: a cookie of lifetimeType Permanent needs absoluteTimeout');
   }
+  const path = type === 'Cookie' ? (spec.cookie?.path ?? '/') : '/';
+  // It goes into a header as it is; the API's schema leaves it open. RFC 6265 §4.1.1.
+  if (!/^\/[\x20-\x3a\x3c-\x7e]*$/.test(path)) {
+    faults.push('sessionPersistence.cookie.path: must begin with / and hold neither ";" nor control characters');
+  }
   const fallback = `headgate-session-${createHash('sha256').update(key).digest('hex').slice(0, 8)}`;
   return {
     type,
     sessionName: named ?? spec.sessionName ?? fallback,
     cookieLifetime: lifetime === 'Permanent' ? 'Permanent' : 'Session',
-    ...(spec.cookie?.path !== undefined && spec.cookie.path !== '/' && { cookiePath: spec.cookie.path }),
+    ...(path !== '/' && { cookiePath: path }),
     absoluteTimeoutMs,
     idleTimeoutMs: 0,
   };

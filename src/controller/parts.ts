@@ -17,6 +17,8 @@ export type Acknowledged = { readonly version: number; readonly problems: readon
 export interface Note {
   readonly object: Key;
   readonly message: string;
+  /** Absent: a notice. */
+  readonly severity?: 'warning' | 'notice';
 }
 
 /** The endpoints of each backend. */

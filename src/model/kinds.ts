@@ -1,4 +1,5 @@
 /** The registry of kinds that Headgate reads: where each lives and how its versions are called. Knows nothing of what is inside them. */
+import { closest } from './schema/closest.ts';
 
 export interface KindDefinition {
   readonly group: string;
@@ -69,6 +70,21 @@ export function lookUpKind(apiVersion: string, kind: string): KindLookup {
   return definition.versions.includes(version)
     ? { type: 'Known', definition, version }
     : { type: 'UnknownVersion', definition };
+}
+
+/**
+ * What a kind that Headgate does not read (`gateway.networking.k8s.io/v1 HttpRoute`) was probably meant to be; undefined where
+ * it may well exist. Sure is that only where nothing but letter case or a missing group differs.
+ */
+export function meantKind(apiVersion: string, kind: string): { text: string; isSure: boolean } | undefined {
+  const { group } = splitApiVersion(apiVersion);
+  const same = kinds.find((known) => known.kind.toLowerCase() === kind.toLowerCase());
+  if (same && (group === '' || group === same.group))
+    return { text: `${apiVersionOf(same)} ${same.kind}`, isSure: true };
+  if (group !== gatewayGroup) return undefined;
+  const ours = kinds.filter((known) => known.group === group).map((known) => known.kind);
+  const near = closest(kind, ours);
+  return near === undefined ? undefined : { text: `${apiVersion} ${near}`, isSure: false };
 }
 
 /** The `apiVersion` that every object of the kind carries once it is read. */

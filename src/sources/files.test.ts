@@ -205,6 +205,17 @@ test('an unknown kind is named once', (t) => {
   );
 });
 
+test('a kind that is misspelt is an error that names the right one', (t) => {
+  const wrong = 'apiVersion: gateway.networking.k8s.io/v1\nkind: HttpRoute\nmetadata: { name: a }\n';
+  const foreign = 'apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: a }\n';
+  const { problems } = watchFolder(t, { 'a.yaml': wrong, 'b.yaml': foreign }).last();
+  assert.deepEqual(
+    problems.map(({ severity }) => severity),
+    ['error', 'notice'],
+  );
+  assert.match(problems[0]!.message, /did you mean gateway\.networking\.k8s\.io\/v1 HTTPRoute\?/);
+});
+
 test('nothing is told after the end', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'headgate-files-'));
   t.after(() => rmSync(folder, { recursive: true }));

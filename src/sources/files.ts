@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { meantKind } from '../model/kinds.ts';
 import { FileTree } from './file-tree.ts';
 import { buildKustomization, type Build } from './kustomize.ts';
 import { ObjectIndex } from './object-index.ts';
@@ -108,16 +109,16 @@ class FileReader {
     const stamp = this.#tree.stampOf(file) ?? gone;
     const before = this.#files.get(file);
     if ((before?.stamp ?? gone) === stamp) return;
-    const build = this.#tree.isKustomization(file) && stamp !== gone ? buildKustomization(dirname(file)) : undefined;
-    const text = stamp === gone ? '' : (build?.text ?? readText(file));
+    const isBuilt = this.#tree.isKustomization(file);
+    const build = stamp === gone ? { text: '' } : isBuilt ? buildKustomization(dirname(file)) : readText(file);
     // It vanished between the two looks.
-    if (text === undefined) return this.#enqueue(file, settleMs);
-    const hash = createHash('sha1').update(text).digest('base64');
+    if (build === undefined) return this.#enqueue(file, settleMs);
+    const hash = createHash('sha1').update(build.text).digest('base64');
     if (before?.hash === hash && stamp !== gone) {
       this.#files.set(file, { ...before, stamp });
       return;
     }
-    const content = build ? contentOfBuild(file, build) : readObjects(file, text);
+    const content = isBuilt ? withoutPlaces(contentOf(file, build)) : contentOf(file, build);
     const held = before?.objects ?? [];
     const objects = withLastGood(content, held);
     if (!isSettled && isDoubtful(content, objects, held) && this.#doubted.get(file) !== stamp) {
@@ -154,8 +155,8 @@ class FileReader {
 /** The stamp of what is not there. */
 const gone = '';
 
-function contentOfBuild(file: string, { text, problem }: Build): FileContent {
-  if (problem === undefined) return withoutPlaces(readObjects(file, text));
+function contentOf(file: string, { text, problem }: Build): FileContent {
+  if (problem === undefined) return readObjects(file, text);
   const problems = [{ severity: 'error' as const, file, message: problem }];
   return { objects: [], refused: new Set(), isUnreadable: true, problems, skippedKinds: new Map() };
 }
@@ -179,19 +180,23 @@ function isDoubtful(content: FileContent, objects: readonly FileObject[], before
   return before.some(({ id }) => !ids.has(id)) || content.problems.some(({ severity }) => severity === 'error');
 }
 
-function readText(file: string): string | undefined {
+/** The file as it is, or why it cannot be read; undefined where it is gone. */
+function readText(file: string): Build | undefined {
   try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
+    return { text: readFileSync(file, 'utf8') };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    const problem = `cannot be read: ${code === 'EACCES' ? 'this user has no permission to' : message}`;
+    return { text: problem, problem };
   }
 }
 
 function skippedKind(file: string, kind: string, line: number): SourceProblem {
-  return {
-    severity: 'notice',
-    file,
-    line,
-    message: `${kind} is not a kind that Headgate reads: all of them are skipped`,
-  };
+  const [apiVersion = '', name = ''] = kind.split(' ');
+  const meant = meantKind(apiVersion, name);
+  const message = meant
+    ? `${kind} is not a kind that Headgate reads: did you mean ${meant.text}?`
+    : `${kind} is not a kind that Headgate reads: all of them are skipped`;
+  return { severity: meant ? (meant.isSure ? 'error' : 'warning') : 'notice', file, line, message };
 }

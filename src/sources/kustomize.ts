@@ -33,10 +33,15 @@ export function buildKustomization(folder: string): Build {
     });
     if (error && 'code' in error && error.code === 'ENOENT') continue;
     if (status === 0) return { text: stdout };
-    const problem = `${command} ${subcommand} failed: ${(error?.message ?? stderr).trim()}`;
+    const problem = `${command} ${subcommand} failed: ${withoutLogPrefix(error?.message ?? stderr)}`;
     return { text: problem, problem };
   }
   return { text: '', problem: noCommand };
+}
+
+/** kubectl logs its error with a time, which would make the same problem look new each time. */
+function withoutLogPrefix(text: string): string {
+  return text.replace(/^[EWI]\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] /gm, '').trim();
 }
 
 const noCommand =

@@ -45,6 +45,10 @@ test('a cookie keeps a client at its endpoint and gives no address away', () => 
   }
 });
 
+test('a cookie has the path that the route gives it', () => {
+  assert.match(visit(sceneWith({ ...cookie, cookiePath: '/shop' })).cookie!, /; Path=\/shop; /);
+});
+
 test('a header does the same', () => {
   const scene = sceneWith({ ...cookie, type: 'Header' });
   const first = visit(scene);

@@ -67,7 +67,7 @@ export function setSession(exchange: SessionExchange): void {
 
 function cookieText({ session, scheme }: SessionExchange, token: string, ageMs: number): string {
   const config = session!.config;
-  let text = `${config.sessionName}=${token}; Path=/; HttpOnly; SameSite=Lax`;
+  let text = `${config.sessionName}=${token}; Path=${config.cookiePath ?? '/'}; HttpOnly; SameSite=Lax`;
   if (scheme === 'https') text += '; Secure';
   if (config.cookieLifetime === 'Permanent' && config.absoluteTimeoutMs > 0) {
     text += `; Max-Age=${Math.max(0, Math.floor((config.absoluteTimeoutMs - ageMs) / 1000))}`;
