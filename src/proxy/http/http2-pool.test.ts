@@ -1,70 +1,15 @@
+/** The pool of HTTP/2 connections to a backend: requests, windows, further connections, GOAWAY and failures to connect. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { test } from 'node:test';
-import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { defaultLimits } from '../limits.ts';
 import { Field, FieldList } from './fields.ts';
-import { Http2Pool } from './http2-pool.ts';
+import { Backend, poolTo, request } from './http2-client-testing.ts';
 import { FrameFlag, FrameType } from './frame.ts';
 import { frame, Response, until } from './http2-testing.ts';
-import { BODY_NONE, BODY_UNKNOWN, type UpstreamRequest } from './streams.ts';
-
-/** Another implementation (nghttp2) as the backend. */
-class Backend {
-  readonly server: http2.Http2Server;
-  readonly sessions = new Set<http2.ServerHttp2Session>();
-  port = 0;
-
-  constructor(options: http2.ServerOptions = {}) {
-    this.server = http2.createServer(options);
-    this.server.on('session', (session: http2.ServerHttp2Session) => {
-      this.sessions.add(session);
-      session.on('error', () => {});
-    });
-  }
-
-  async listen(): Promise<this> {
-    this.server.listen(0, '127.0.0.1');
-    await once(this.server, 'listening');
-    this.port = (this.server.address() as net.AddressInfo).port;
-    return this;
-  }
-
-  [Symbol.dispose](): void {
-    for (const session of this.sessions) session.destroy();
-    this.server.close();
-  }
-}
-
-function poolTo(port: number) {
-  const wheel = new DeadlineWheel(20);
-  wheel.start();
-  const pool = new Http2Pool({ host: '127.0.0.1', port, limits: defaultLimits, wheel });
-  return {
-    pool,
-    [Symbol.dispose]() {
-      pool.close();
-      wheel.close();
-    },
-  };
-}
-
-function request(options: Partial<UpstreamRequest> = {}): UpstreamRequest {
-  return {
-    method: 'GET',
-    target: '/',
-    authority: 'a.example',
-    scheme: 'http',
-    headers: new FieldList([new Field('x-test', 'yes')]),
-    bodyLength: BODY_NONE,
-    upgrade: '',
-    expectsContinue: false,
-    takesTrailers: true,
-    ...options,
-  };
-}
+import { BODY_UNKNOWN } from './streams.ts';
 
 test('a request and its answer, with a body and trailers both ways', async () => {
   using backend = await new Backend().listen();
