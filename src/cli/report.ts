@@ -193,7 +193,7 @@ function withoutEchoes(news: readonly BadNews[]): readonly BadNews[] {
 
 function isEcho({ part, condition }: BadNews, other: BadNews): boolean {
   const isSameText = other.condition.message === condition.message;
-  if (part === '' && other.part !== '') return isSameText || condition.reason.startsWith('ListenersNot');
+  if (part === '' && other.part !== '') return isSameText || condition.message.endsWith('; see the listeners');
   const isOnlyProgrammed = condition.type === 'Programmed' && other.condition.type !== 'Programmed';
   return other.part === part && isOnlyProgrammed && isSameText;
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { ownerOfPort } from './port-owner.ts';
+import { isHeldByOthers, ownerOfPort } from './port-owner.ts';
 
 test('names the process that holds a port, and nobody for a free one', async () => {
   const server = createServer().listen(0, '127.0.0.1');
@@ -18,4 +19,30 @@ test('names the process that holds a port, and nobody for a free one', async () 
 
 test('without a proc file system nobody is named', () => {
   assert.equal(ownerOfPort(80, '/nonexistent'), null);
+});
+
+const listening = `
+const server = require('node:net').createServer().listen({ port: 0, host: process.argv[1], reusePort: true, ipv6Only: true });
+server.on('listening', () => console.log(server.address().port));
+process.stdin.resume().on('end', () => process.exit());`;
+
+/** Asks of each address whether it is held by others while another process listens on `held`. */
+async function heldOf(held: string, ...addresses: readonly string[]): Promise<boolean[]> {
+  const child = spawn(process.execPath, ['-e', listening, held]);
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  const answers = addresses.map((address) => isHeldByOthers(address, Number(port)));
+  child.stdin.end();
+  await once(child, 'exit');
+  return answers;
+}
+
+test('a port that another process would share is held by others, one of our own is not', async () => {
+  const isLinux = process.platform === 'linux';
+  assert.deepEqual(await heldOf('127.0.0.1', '127.0.0.1', '127.0.0.2', '0.0.0.0'), [isLinux, false, isLinux]);
+  assert.deepEqual(await heldOf('0.0.0.0', '127.0.0.1', '::1'), [isLinux, false]);
+  assert.deepEqual(await heldOf('::1', '::1', '0:0:0:0:0:0:0:1', '::2', '::'), [isLinux, isLinux, false, isLinux]);
+  const server = createServer().listen({ port: 0, host: '127.0.0.1', reusePort: isLinux });
+  await once(server, 'listening');
+  assert.equal(isHeldByOthers('127.0.0.1', (server.address() as AddressInfo).port), false);
+  server.close();
 });

@@ -147,6 +147,23 @@ test('a port that is taken is told with its holder, in the status too', async ()
   }
 });
 
+test('a second one does not quietly share the ports of the first', async () => {
+  const first = await start(undefined, ['--workers', '2']);
+  const files = { 'g.yaml': manifests(gatewayClass(), gateway(httpListener(first.port))) };
+  const second = await startHeadgate(files, ['--workers', '2']);
+  try {
+    await until(() => second.output().includes('Serving'), 'the report is written');
+    if (process.platform === 'linux')
+      assert.match(
+        second.output(),
+        new RegExp(`127\\.0\\.0\\.1:${first.port} is in use.*pid ${first.headgate.process.pid}`),
+      );
+  } finally {
+    assert.equal(await second.stop(), 0);
+    assert.equal(await first.headgate.stop(), 0);
+  }
+});
+
 test('what keeps it from starting is named, with the way out, and ends it with 1', async () => {
   const missing = await runToEnd('/nonexistent/manifests');
   assert.equal(missing.code, 1);

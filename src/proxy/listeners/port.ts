@@ -5,6 +5,7 @@
 import net from 'node:net';
 import type tls from 'node:tls';
 import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
+import { isHeldByOthers } from '../../lib/port-owner.ts';
 import type { Limits } from '../limits.ts';
 import type { ListenerRuntime } from '../runtime.ts';
 import { Connection, type CodecFactory, type ConnectionHost } from './connection.ts';
@@ -37,6 +38,8 @@ export interface TerminatorHooks {
 
 /** Long enough a queue for a burst of new connections while the event loop is busy. */
 const BACKLOG = 4096;
+
+const inUse: NodeJS.ErrnoException = Object.assign(new Error('in use'), { code: 'EADDRINUSE' });
 
 export class Port implements ConnectionHost {
   readonly limits: Limits;
@@ -79,6 +82,8 @@ export class Port implements ConnectionHost {
   open(): Promise<ListenFailure | null> {
     const { address, port, isShared } = this.#options;
     const server = this.#server;
+    // Our own workers share the port; with SO_REUSEPORT another process would do so unnoticed, and take part of the traffic.
+    if (isShared && isHeldByOthers(address, port)) return Promise.resolve(listenProblem(inUse, address, port));
     return new Promise((resolve) => {
       const onError = (error: NodeJS.ErrnoException) => resolve(listenProblem(error, address, port));
       server.once('error', onError);
