@@ -56,8 +56,7 @@ function resolveGateway({ gateway, key }: SelectedGateway, taken: TakenPorts, ar
   const accepted = unsupportedAddress(gateway) ?? unknownParameters(gateway);
   const addresses = addressesOf(gateway);
   const conflicts = findConflicts(gateway.spec.listeners);
-  const overlaps = findOverlaps(gateway.spec.listeners.filter((listener) => !conflicts.has(listener)));
-  const listeners = gateway.spec.listeners.map((listener) =>
+  const resolved = gateway.spec.listeners.map((listener) =>
     resolveListener(listener, {
       ...around,
       gateway,
@@ -65,11 +64,19 @@ function resolveGateway({ gateway, key }: SelectedGateway, taken: TakenPorts, ar
       addresses,
       isServable: accepted === null && !taken.has(listener.port),
       conflicted: conflicts.get(listener) ?? null,
-      overlapping: overlaps.get(listener) ?? null,
     }),
   );
+  const listeners = withOverlaps(resolved);
   const programmed = taken.size > 0 ? takenProblem(gateway, taken) : null;
   return { gateway, key, listeners, accepted, programmed, addresses };
+}
+
+function withOverlaps(listeners: readonly ResolvedListener[]): readonly ResolvedListener[] {
+  const named = listeners
+    .filter(({ conflicted }) => !conflicted)
+    .map(({ spec, certificates }) => ({ spec, names: certificates.flatMap(([, { names }]) => names) }));
+  const overlaps = findOverlaps(named);
+  return listeners.map((listener) => ({ ...listener, overlapping: overlaps.get(listener.spec) ?? null }));
 }
 
 function unknownParameters(gateway: Gateway): Problem | null {
@@ -85,7 +92,6 @@ interface ListenerSurroundings extends Surroundings {
   readonly addresses: readonly string[];
   readonly isServable: boolean;
   readonly conflicted: Problem | null;
-  readonly overlapping: Problem | null;
 }
 
 function resolveListener(spec: Listener, around: ListenerSurroundings): ResolvedListener {
@@ -94,7 +100,7 @@ function resolveListener(spec: Listener, around: ListenerSurroundings): Resolved
   const rules = rulesOf(spec);
   const hostname = normaliseHostname(spec.hostname);
   const key = keyOf('Gateway', namespace, name, spec.name);
-  const base = { key, spec, hostname, conflicted, overlapping: around.overlapping };
+  const base = { key, spec, hostname, conflicted, overlapping: null };
   if (!rules) {
     const message = `protocol ${spec.protocol} is not supported: use ${supportedProtocols.join(' or ')}`;
     const accepted = { reason: 'UnsupportedProtocol', message };

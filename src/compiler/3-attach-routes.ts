@@ -58,10 +58,17 @@ function attach(route: HTTPRoute, { resources, gateways }: AttachSurroundings): 
     const gateway = gateways.get(parent);
     if (gateway) parents.push(attachToParent(route, ref, { gateway, labels }));
     else if (!resources.of('Gateway').has(parent)) {
-      notes.push({ object: key, message: `parent Gateway ${parent} does not exist` });
+      notes.push({ object: key, message: missingParent(ref, parent), severity: 'error' });
     }
   }
   return { route, key, parents, notes };
+}
+
+function missingParent(ref: ParentReference, parent: string): string {
+  const message = `parent Gateway ${parent} does not exist, so the route takes no traffic from it`;
+  return ref.namespace === undefined
+    ? `${message}: correct the name, or name the Gateway's namespace in parentRefs[].namespace (without, it is the route's own)`
+    : `${message}: correct name or namespace in parentRefs`;
 }
 
 function attachToParent(

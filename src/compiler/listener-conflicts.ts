@@ -21,17 +21,48 @@ export function findConflicts(listeners: readonly Listener[]): ReadonlyMap<Liste
   return conflicts;
 }
 
-/** Listeners on the same port whose TLS settings serve overlapping hostnames: clients may reuse a connection across them. */
-export function findOverlaps(listeners: readonly Listener[]): ReadonlyMap<Listener, Problem> {
+/** A listener and the DNS names of its certificates. */
+export interface NamedListener {
+  readonly spec: Listener;
+  readonly names: readonly string[];
+}
+
+/**
+ * Listeners on the same port whose TLS settings serve overlapping hostnames: clients may reuse a connection across them.
+ * Where both hostnames and certificates overlap, the certificates are the reason that counts (condition OverlappingTLSConfig).
+ */
+export function findOverlaps(listeners: readonly NamedListener[]): ReadonlyMap<Listener, Problem> {
   const overlaps = new Map<Listener, Problem>();
-  for (const group of byPort(listeners).values()) {
+  const names = new Map(listeners.map((listener) => [listener.spec, listener.names]));
+  const groups = byPort(listeners.map(({ spec }) => spec));
+  for (const group of groups.values()) {
     const withTls = group.filter((listener) => rulesOf(listener)?.sharing === 'tls');
     for (const listener of withTls) {
-      const rival = withTls.find((other) => other !== listener && isOverlapping(listener, other));
-      if (rival) overlaps.set(listener, overlap(listener, rival));
+      const others = withTls.filter((other) => other !== listener);
+      const byName = firstSharedName(names.get(listener) ?? [], others, names);
+      const rival = others.find((other) => isOverlapping(listener.hostname, other.hostname));
+      if (byName) overlaps.set(listener, certificateOverlap(listener, byName));
+      else if (rival) overlaps.set(listener, overlap(listener, rival));
     }
   }
   return overlaps;
+}
+
+interface SharedName {
+  readonly rival: Listener;
+  readonly name: string;
+}
+
+function firstSharedName(
+  own: readonly string[],
+  others: readonly Listener[],
+  names: ReadonlyMap<Listener, readonly string[]>,
+): SharedName | undefined {
+  for (const rival of others) {
+    const name = own.find((one) => names.get(rival)?.some((other) => isOverlapping(one, other)));
+    if (name !== undefined) return { rival, name };
+  }
+  return undefined;
 }
 
 function byPort(listeners: readonly Listener[]): ReadonlyMap<string, readonly Listener[]> {
@@ -51,8 +82,8 @@ function isIndistinct(a: Listener, b: Listener): boolean {
   return rulesOf(a)?.sharing === 'none' || normaliseHostname(a.hostname) === normaliseHostname(b.hostname);
 }
 
-function isOverlapping(a: Listener, b: Listener): boolean {
-  const [x, y] = [normaliseHostname(a.hostname), normaliseHostname(b.hostname)];
+function isOverlapping(a: string | undefined, b: string | undefined): boolean {
+  const [x, y] = [normaliseHostname(a), normaliseHostname(b)];
   return isCovered(x, y) || isCovered(y, x);
 }
 
@@ -70,11 +101,17 @@ function hostnameConflict(listener: Listener, rivals: readonly Listener[]): Prob
   return { reason: 'HostnameConflict', message };
 }
 
+const consequence =
+  'a request that reuses a connection made for the other one is answered with 421, and the client connects anew';
+
 function overlap(listener: Listener, rival: Listener): Problem {
-  const message =
-    `the hostnames of ${nameOf(listener)} and ${nameOf(rival)} overlap on port ${listener.port}; ` +
-    'a request that reuses a connection made for the other one is answered with 421, and the client connects anew';
+  const message = `the hostnames of ${nameOf(listener)} and ${nameOf(rival)} overlap on port ${listener.port}; ${consequence}`;
   return { reason: 'OverlappingHostnames', message };
+}
+
+function certificateOverlap(listener: Listener, { rival, name }: SharedName): Problem {
+  const message = `the certificates of ${nameOf(listener)} and ${nameOf(rival)} both cover ${name} on port ${listener.port}; ${consequence}`;
+  return { reason: 'OverlappingCertificates', message };
 }
 
 function nameOf(listener: Listener): string {

@@ -119,4 +119,6 @@ export interface TranslatedRoute {
 export interface Note {
   readonly object: Key;
   readonly message: string;
+  /** Absent: a notice. */
+  readonly severity?: 'error' | 'warning' | 'notice';
 }

@@ -18,7 +18,7 @@ export interface Note {
   readonly object: Key;
   readonly message: string;
   /** Absent: a notice. */
-  readonly severity?: 'warning' | 'notice';
+  readonly severity?: 'error' | 'warning' | 'notice';
 }
 
 /** The endpoints of each backend. */

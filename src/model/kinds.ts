@@ -84,7 +84,10 @@ export function meantKind(apiVersion: string, kind: string): { text: string; isS
   if (group !== gatewayGroup) return undefined;
   const ours = kinds.filter((known) => known.group === group).map((known) => known.kind);
   const near = closest(kind, ours);
-  return near === undefined ? undefined : { text: `${apiVersion} ${near}`, isSure: false };
+  // Words of another beginning are other words: nobody who writes MeshRoute means TLSRoute.
+  return near?.[0]?.toLowerCase() !== kind[0]?.toLowerCase()
+    ? undefined
+    : { text: `${apiVersion} ${near}`, isSure: false };
 }
 
 /** The `apiVersion` that every object of the kind carries once it is read. */

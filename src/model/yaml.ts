@@ -77,12 +77,21 @@ function broken(section: Section, offset: number, message: string): BrokenDocume
 function hintFor(reason: string, text: string, offset = 0): string {
   const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
   const line = text.slice(lineStart, (text.indexOf('\n', offset) + 1 || text.length + 1) - 1);
-  if (/^(?:apiVersion|kind):/.test(line) && reason === 'duplicated mapping key')
+  if (/^(?: *apiVersion|kind):/.test(line) && reason === 'duplicated mapping key')
     return `${reason}: a new object begins with a line of --- before it`;
   if (/^ *\t/.test(line)) return `${reason}: YAML is indented with spaces, this line has a tab`;
   if (/\{\{.*\}\}/.test(line)) return `${reason}: this is a template; render it first, for example with helm template`;
-  return reason;
+  const cause = usualCauses.find(([start]) => reason.startsWith(start))?.[1];
+  return cause === undefined ? reason : `${reason}: ${cause}`;
 }
+
+/** The parser says what it expected; what people did is mostly this. */
+const usualCauses = [
+  ['bad indentation of a', 'fields of one object begin in the same column; compare with the line above'],
+  ['end of the stream or a document', 'this line is indented less than the object it should belong to, or is no YAML'],
+  ['can not read a block mapping entry', 'a line above has no colon, or a --- that does not begin in the first column'],
+  ['null byte is not allowed', 'this is no text in UTF-8'],
+] as const;
 
 function hasAlias(events: readonly Event[]): boolean {
   return events.some(({ type }) => type === EVENT_ID.ALIAS);

@@ -25,7 +25,7 @@ export async function status({ paths, output: format, admin }: StatusOptions): P
 
 /** Everything as written: no document is refused and no condition says that a part of it is not served. */
 function isAccepted(document: StatusDocument): boolean {
-  const isClean = document.problems.every(({ severity }) => severity !== 'error');
+  const isClean = [...document.problems, ...document.notes].every(({ severity }) => severity !== 'error');
   return isClean && badNewsOf(statusesOf(document)).every(({ severity }) => severity !== 'error');
 }
 
