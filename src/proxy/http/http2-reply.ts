@@ -3,7 +3,6 @@ import type { FieldList, Field } from './fields.ts';
 import { ErrorCode } from './frame.ts';
 import type { HeaderBlock } from './hpack-decoder.ts';
 import type { Http2Connection } from './http2-connection.ts';
-import type { Http2RequestHead } from './http2-request.ts';
 import type { Http2Stream, StreamHandler } from './http2-stream.ts';
 import { trailersOf } from './http2-trailers.ts';
 import { BODY_NONE, BODY_TUNNEL, type Downstream, type RequestSink } from './streams.ts';
@@ -11,14 +10,12 @@ import { BODY_NONE, BODY_TUNNEL, type Downstream, type RequestSink } from './str
 export class Http2Reply implements Downstream, StreamHandler {
   readonly #core: Http2Connection;
   readonly #stream: Http2Stream;
-  readonly #isHead: boolean;
   #sink: RequestSink | null = null;
   #isOver = false;
 
-  constructor(core: Http2Connection, stream: Http2Stream, head: Http2RequestHead) {
+  constructor(core: Http2Connection, stream: Http2Stream) {
     this.#core = core;
     this.#stream = stream;
-    this.#isHead = head.method === 'HEAD';
   }
 
   /** The exchange is there; it may be over already. */
@@ -51,8 +48,9 @@ export class Http2Reply implements Downstream, StreamHandler {
     if (isTunnel) sender.addStatus(200);
     else sender.addStatus(stream.isTunnel && status < 300 ? 502 : status);
     sender.addFields(fields);
-    const length = bodyLength > 0 ? bodyLength : this.#bodylessLength(status, bodyLength, contentLength);
-    if (length >= 0) sender.addLiteral('content-length', String(length));
+    // Without a body only what the backend said: END_STREAM says the rest, and gRPC's trailers-only answers stay as they are.
+    const length = bodyLength === BODY_NONE ? contentLength : bodyLength;
+    if (length >= 0 && status !== 204) sender.addLiteral('content-length', String(length));
     sender.endBlock(stream, 0);
   }
 
@@ -107,12 +105,6 @@ export class Http2Reply implements Downstream, StreamHandler {
 
   onDrain(): void {
     this.#sink?.onDownstreamDrain();
-  }
-
-  /** The content-length of an answer without a body; -1: none. */
-  #bodylessLength(status: number, bodyLength: number, contentLength: number): number {
-    if (bodyLength !== BODY_NONE || status === 204) return -1;
-    return contentLength < 0 && !this.#isHead && status !== 304 ? 0 : contentLength;
   }
 }
 

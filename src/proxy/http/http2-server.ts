@@ -70,7 +70,7 @@ export class Http2ServerConnection implements ConnectionOwner {
   #begin(stream: Http2Stream, head: Http2RequestHead): void {
     stream.contentLength = head.contentLength;
     stream.isTunnel = head.bodyLength === BODY_TUNNEL;
-    const reply = new Http2Reply(this.#core, stream, head);
+    const reply = new Http2Reply(this.#core, stream);
     stream.handler = reply;
     if (head.target === '*') {
       // About the server as a whole, and that is us (RFC 9110 §9.3.7).

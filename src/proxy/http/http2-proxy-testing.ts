@@ -1,0 +1,70 @@
+/** A whole proxy on loopback whose listener and backend speak HTTP/2 in the clear; the client and the backend are nghttp2, or speak in bytes. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import { diffConfig } from '../../contract/config-diff.ts';
+import { emptyConfig, type BackendConfig, type GatewayConfig } from '../../contract/gateway-config.ts';
+import { defaultLimits, type Limits } from '../limits.ts';
+import { createObserver } from '../observe/observer.ts';
+import { Proxy } from '../proxy.ts';
+
+const origin = { kind: 'X', namespace: 'test', name: 'x' };
+
+function configTo(protocol: BackendConfig['protocol']): GatewayConfig {
+  return {
+    ...emptyConfig,
+    listeners: { l: { origin, gateway: 'Gateway/test/web', protocol: 'HTTP', addresses: [], port: 0, hostname: '' } },
+    hostnames: {
+      h: { listener: 'l', hostname: '', own: '', matches: [{ rule: 'r', path: { type: 'PathPrefix', value: '/' } }] },
+    },
+    routes: { t: { origin } },
+    rules: { r: { route: 't', origin, filters: [], backends: [{ backend: 'b', weight: 1, filters: [] }] } },
+    backends: { b: { origin, port: 80, protocol, loadBalancing: { type: 'LeastRequest' } } },
+  };
+}
+
+export interface TestProxyOptions {
+  readonly backendPort: number;
+  readonly protocol?: BackendConfig['protocol'];
+  readonly limits?: Partial<Limits>;
+}
+
+export interface TestProxy extends Disposable {
+  readonly port: number;
+  /** A client of another implementation; closed with the proxy. */
+  connect(): Promise<http2.ClientHttp2Session>;
+}
+
+export async function startProxy({ backendPort, protocol = 'h2c', limits = {} }: TestProxyOptions): Promise<TestProxy> {
+  const proxy = new Proxy({
+    filters: [],
+    observer: createObserver({ accessLog: 'off', send: () => {} }),
+    defaultAddresses: ['127.0.0.1'],
+    limits: { ...defaultLimits, ...limits },
+  });
+  const endpoint = { address: '127.0.0.1', port: backendPort, ready: true, serving: true, terminating: false };
+  const answer = await proxy.apply({
+    type: 'config',
+    version: 1,
+    isSnapshot: true,
+    config: diffConfig(emptyConfig, configTo(protocol))!,
+    endpoints: { b: [endpoint] },
+  });
+  assert.equal(answer?.type, 'ack', JSON.stringify(answer));
+  const { port } = proxy.bound[0]!;
+  const sessions: http2.ClientHttp2Session[] = [];
+  return {
+    port,
+    async connect() {
+      const session = http2.connect(`http://127.0.0.1:${port}`);
+      session.on('error', () => {});
+      sessions.push(session);
+      await once(session, 'remoteSettings');
+      return session;
+    },
+    [Symbol.dispose]() {
+      for (const session of sessions) session.destroy();
+      proxy.close();
+    },
+  };
+}
