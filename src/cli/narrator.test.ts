@@ -61,6 +61,15 @@ test('a change is a line with names and time', () => {
   assert.match(taken(), /r4 and 4 more; live/);
 });
 
+test('of a path that is gone nothing is said to stay in use', () => {
+  const { live, problems, taken } = narrate('text');
+  live(good, nothing, true);
+  taken();
+  problems([{ severity: 'error', file: 'k8s', message: 'no such file or folder', isMissing: true }], []);
+  const text = taken();
+  assert.match(text, /k8s: no such file or folder\n +What it held is served no more/);
+});
+
 test('a broken edit is told at once, with its place and what stays in use', () => {
   const { live, problems, taken } = narrate('text');
   live(good, nothing, true);

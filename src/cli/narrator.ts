@@ -113,8 +113,9 @@ function tellProblems(log: Log, { view, fresh, solved }: Extract<ControllerEvent
 }
 
 /** An edit that is refused takes nothing away from what was there before it. */
-function whatStays({ resources }: ControllerView, { severity, object = '' }: SourceProblem): string {
+function whatStays({ resources }: ControllerView, { severity, object = '', isMissing }: SourceProblem): string {
   if (severity !== 'error') return '';
+  if (isMissing) return 'What it held is served no more, until it is there again.';
   const [kind = '', name = ''] = object.split(' ');
   if (object === '') return 'The last good version of what the file holds stays in use.';
   return resources.of(kind).has(name) ? `The last good version of ${object} stays in use.` : '';

@@ -157,9 +157,13 @@ export class FileTree {
 
   #noteMissing(path: string, isThere: boolean): void {
     if (isThere) this.#problems.delete(path);
-    else this.#problems.set(path, { severity: 'error', file: path, message: 'no such file or folder' });
+    else this.#problems.set(path, missing(path));
     this.#onChange(path);
   }
+}
+
+function missing(file: string): SourceProblem {
+  return { severity: 'error', file, message: 'no such file or folder', isMissing: true };
 }
 
 function stampOf(file: string): string | undefined {

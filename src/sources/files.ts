@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { meantKind } from '../model/kinds.ts';
 import { FileTree } from './file-tree.ts';
-import { buildKustomization, type Build } from './kustomize.ts';
+import { buildKustomization, isKustomizationFile, type Build } from './kustomize.ts';
 import { ObjectIndex } from './object-index.ts';
 import { readObjects, type FileContent, type FileObject } from './read-objects.ts';
 import type { Source, SourceListener, SourceProblem } from './source.ts';
@@ -118,7 +118,11 @@ class FileReader {
       this.#files.set(file, { ...before, stamp });
       return;
     }
-    const content = isBuilt ? withoutPlaces(contentOf(file, build)) : contentOf(file, build);
+    const content = isBuilt
+      ? withoutPlaces(contentOf(file, build))
+      : isKustomizationFile(file)
+        ? contentOfUnbuilt(file)
+        : contentOf(file, build);
     const held = before?.objects ?? [];
     const objects = withLastGood(content, held);
     if (!isSettled && isDoubtful(content, objects, held) && this.#doubted.get(file) !== stamp) {
@@ -155,15 +159,33 @@ class FileReader {
 /** The stamp of what is not there. */
 const gone = '';
 
+const noContent: FileContent = {
+  objects: [],
+  refused: new Set(),
+  isUnreadable: false,
+  problems: [],
+  skippedKinds: new Map(),
+};
+
 function contentOf(file: string, { text, problem }: Build): FileContent {
   if (problem === undefined) return readObjects(file, text);
-  const problems = [{ severity: 'error' as const, file, message: problem }];
-  return { objects: [], refused: new Set(), isUnreadable: true, problems, skippedKinds: new Map() };
+  return { ...noContent, isUnreadable: true, problems: [{ severity: 'error', file, message: problem }] };
+}
+
+/** Only what is named is built: below a folder there are mostly a base and overlays, of which one alone is meant. */
+function contentOfUnbuilt(file: string): FileContent {
+  const message = `is not built, and the files beside it are read as they are: to build it, name its folder ${dirname(file)} instead`;
+  return { ...noContent, problems: [{ severity: 'warning', file, message }] };
 }
 
 /** Lines of what was built are in no file. */
 function withoutPlaces(content: FileContent): FileContent {
-  return { ...content, problems: content.problems.map(({ line: _line, column: _column, ...rest }) => rest) };
+  const start = { line: 1, column: 1 };
+  return {
+    ...content,
+    objects: content.objects.map((object) => ({ ...object, position: () => start })),
+    problems: content.problems.map(({ line: _line, column: _column, ...rest }) => rest),
+  };
 }
 
 /** The objects of a file; in the place of what is broken, what was there before. */

@@ -58,3 +58,19 @@ test('without kustomize and kubectl it says what to install', (t) => {
   createFileSource({ paths: [folder] }).start((_resources, problems) => (told = problems), abort.signal);
   assert.match(told[0]!.message, /install kustomize or kubectl/);
 });
+
+test('a kustomization somewhere below is not built, which is said; what is built has no lines', (t) => {
+  const { folder, base } = overlay(t);
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  let told: readonly SourceProblem[] = [];
+  createFileSource({ paths: [join(base, '..')] }).start((_resources, problems) => (told = problems), abort.signal);
+  assert.deepEqual(
+    told.map(({ severity, file }) => [severity, file]),
+    [base, folder].map((place) => ['warning', join(place, 'kustomization.yaml')]),
+  );
+  assert.match(told[1]!.message, new RegExp(`name its folder ${folder} instead`));
+  const source = createFileSource({ paths: [folder] });
+  source.start(() => {}, abort.signal);
+  assert.deepEqual(source.locate?.('Namespace one'), { file: join(folder, 'kustomization.yaml'), line: 1 });
+});

@@ -1,7 +1,7 @@
 /** Folders with a kustomization: what `kustomize build` or `kubectl kustomize` makes of them. Knows no manifests. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseManifests } from '../model/yaml.ts';
 
 const kustomizationNames = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'] as const;
@@ -9,6 +9,10 @@ const kustomizationNames = ['kustomization.yaml', 'kustomization.yml', 'Kustomiz
 /** The kustomization's file in the folder; undefined where it is an ordinary folder. */
 export function kustomizationIn(folder: string): string | undefined {
   return kustomizationNames.map((name) => join(folder, name)).find((file) => existsSync(file));
+}
+
+export function isKustomizationFile(file: string): boolean {
+  return kustomizationNames.some((name) => name === basename(file));
 }
 
 /** The manifests, or what went wrong. */

@@ -13,6 +13,8 @@ export interface SourceProblem {
   /** `spec.rules[0].matches[1].path.value`. */
   readonly field?: string;
   readonly message: string;
+  /** The file is not there: nothing of it stays in use. */
+  readonly isMissing?: true;
 }
 
 export type SourceListener = (resources: ResourceSet, problems: readonly SourceProblem[]) => void;
