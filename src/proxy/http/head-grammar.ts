@@ -95,12 +95,23 @@ export function isAuthority(text: string): boolean {
   } else {
     const colon = text.indexOf(':');
     end = colon < 0 ? text.length : colon;
-    if (end === 0 || !isAll(text, HOST, 0, end)) return false;
+    if (!isHostName(text, end)) return false;
   }
   if (end === text.length) return true;
   if (text.charCodeAt(end) !== 0x3a || text.length - end > 6) return false;
   const port = parseDecimal(text.slice(end + 1));
   return port >= 0 && port <= MAX_PORT;
+}
+
+/** Labels with dots between them, and perhaps one behind: `a.test..` would escape the rules of `a.test`, which some backends take it for. */
+function isHostName(text: string, end: number): boolean {
+  let before = 0x2e;
+  for (let i = 0; i < end; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff || (classes[code]! & HOST) === 0 || (code === 0x2e && before === 0x2e)) return false;
+    before = code;
+  }
+  return end > 0;
 }
 
 /** `[` IPv6 address `]`: hexadecimal groups, colons, an IPv4 tail; no zone, which means nothing to another machine. */
