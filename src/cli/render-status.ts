@@ -8,11 +8,15 @@ import { problemText } from './render-report.ts';
 import { problemLines } from './report.ts';
 import { statusesOf, type ResourceWithStatus, type StatusDocument } from './status-document.ts';
 
-interface GatewayView extends ResourceWithStatus {
+/** A Gateway or ListenerSet. */
+interface ListenerOwnerView extends ResourceWithStatus {
   readonly spec: {
-    readonly gatewayClassName: string;
     readonly listeners?: readonly { name: string; port: number; protocol: string; hostname?: string }[];
   };
+}
+
+interface GatewayView extends ResourceWithStatus {
+  readonly spec: { readonly gatewayClassName: string };
   readonly status: ResourceWithStatus['status'] & {
     readonly addresses?: readonly { readonly value: string }[];
   };
@@ -27,7 +31,10 @@ export function renderStatus(document: StatusDocument, style: Style): string {
   const routeKinds = [...new Set(document.items.map(({ kind }) => kind).filter((kind) => kind.endsWith('Route')))];
   const blocks = [
     gatewayTable(gateways, style),
-    listenerTable(gateways, style),
+    listenerTable(
+      document.items.filter(({ kind }) => kind === 'Gateway' || kind === 'ListenerSet') as ListenerOwnerView[],
+      style,
+    ),
     ...routeKinds.map((kind) =>
       routeTable(kind, document.items.filter((item) => item.kind === kind) as RouteView[], style),
     ),
@@ -49,12 +56,12 @@ function gatewayTable(gateways: readonly GatewayView[], style: Style): string[] 
   return table(['GATEWAY', 'CLASS', 'ADDRESSES', 'ACCEPTED', 'PROGRAMMED'], rows, style);
 }
 
-function listenerTable(gateways: readonly GatewayView[], style: Style): string[] {
-  const rows = gateways.flatMap((gateway) =>
-    (gateway.spec.listeners ?? []).map((listener) => {
-      const status = gateway.status.listeners?.find(({ name }) => name === listener.name);
+function listenerTable(owners: readonly ListenerOwnerView[], style: Style): string[] {
+  const rows = owners.flatMap((owner) =>
+    (owner.spec.listeners ?? []).map((listener) => {
+      const status = owner.status.listeners?.find(({ name }) => name === listener.name);
       return [
-        `${nameOf(gateway)}/${listener.name}`,
+        `${nameOf(owner)}/${listener.name}`,
         listener.protocol,
         String(listener.port),
         listener.hostname ?? '*',

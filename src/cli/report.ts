@@ -2,7 +2,7 @@
 import type { ControllerView, SourceProblem } from '../controller/parts.ts';
 import { badNewsOf, type BadNews, type ResourceStatus } from '../controller/statuses.ts';
 import { partsOf, type Key } from '../contract/keys.ts';
-import type { Origin, ListenerConfig } from '../contract/gateway-config.ts';
+import type { ListenerConfig } from '../contract/gateway-config.ts';
 import type { Resource } from '../model/resources.ts';
 import { curlLines } from './curl-lines.ts';
 
@@ -70,7 +70,8 @@ export function reportOf(view: ControllerView, defaultAddresses: readonly string
   };
 }
 
-interface GatewayLike extends Resource {
+/** A Gateway or ListenerSet. */
+interface ListenerOwnerLike extends Resource {
   readonly spec: {
     readonly listeners?: readonly { name: string; port: number; protocol: string; hostname?: string }[];
   };
@@ -81,17 +82,15 @@ interface RouteLike extends Resource {
 }
 
 function listenerLines(view: ControllerView, defaultAddresses: readonly string[]): ListenerLine[] {
-  const served = new Map<string, [Key, ListenerConfig]>();
-  for (const [key, config] of Object.entries(view.config.listeners))
-    served.set(originText(config.origin), [key, config]);
+  const served = new Map<Key, ListenerConfig>(Object.entries(view.config.listeners));
   const lines: ListenerLine[] = [];
   for (const [key, status] of view.statuses) {
     const { kind, namespace, name } = partsOf(key);
-    if (kind !== 'Gateway') continue;
-    const gateway = view.resources.of<GatewayLike>('Gateway').get(`${namespace}/${name}`);
-    for (const spec of gateway?.spec.listeners ?? []) {
+    if (kind !== 'Gateway' && kind !== 'ListenerSet') continue;
+    const owner = view.resources.of<ListenerOwnerLike>(kind).get(`${namespace}/${name}`);
+    for (const spec of owner?.spec.listeners ?? []) {
       const listener = `${namespace}/${name}/${spec.name}`;
-      const config = served.get(listener)?.[1];
+      const config = served.get(`${key}/${spec.name}`);
       const addresses = config?.addresses.length ? config.addresses : defaultAddresses;
       lines.push({
         listener,
@@ -223,10 +222,6 @@ export function sourceProblemLine({
 export function objectText(key: Key): string {
   const { kind, namespace, name } = partsOf(key);
   return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`;
-}
-
-function originText({ namespace, name, section }: Origin): string {
-  return `${namespace}/${name}/${section ?? ''}`;
 }
 
 export function hostPort(address: string, port: number): string {

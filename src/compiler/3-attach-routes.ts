@@ -1,12 +1,12 @@
 /** Step 3: which listeners each route attaches to, and under which hostnames. What a rule does is not looked at. */
-import { keyOf } from '../contract/keys.ts';
+import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { labelsOf, refuseNewcomer } from './allowed-routes.ts';
 import { intersectHostnames, normaliseHostname } from './hostnames.ts';
 import { createMemory, remember, type Memory } from './memory.ts';
-import type { AttachedRoute, Attachment, ResolvedGateway, ResolvedListener, ResolvedParent, Note } from './resolved.ts';
-import { gatewayGroup, type Gateway, type HTTPRoute, type ParentReference } from './resource-types.ts';
+import type { AttachedRoute, Attachment, ListenerOwner, ResolvedListener, ResolvedParent, Note } from './resolved.ts';
+import { gatewayGroup, type HTTPRoute, type ParentReference } from './resource-types.ts';
 
 type AttachMemory = Memory<AttachedRoute>;
 
@@ -15,73 +15,83 @@ export const createAttachMemory = (): AttachMemory => createMemory<AttachedRoute
 /** What attachment looks at besides the route. */
 export interface AttachSurroundings {
   readonly resources: ResourceSet;
-  /** By `namespace/name`. */
-  readonly gateways: ReadonlyMap<string, ResolvedGateway>;
+  readonly owners: ReadonlyMap<Key, ListenerOwner>;
 }
 
 /** The same object as before if nothing it depends on has changed. */
 export function attachRoute(route: HTTPRoute, around: AttachSurroundings, memory: AttachMemory): AttachedRoute {
   const inputs: unknown[] = [around.resources.of('Namespace').get(route.metadata.namespace)];
-  const known = around.resources.of<Gateway>('Gateway');
-  for (const name of gatewayNames(route)) inputs.push(around.gateways.get(name), known.has(name));
+  for (const key of parentKeys(route)) inputs.push(around.owners.get(key), isKnown(around.resources, key));
   return remember(memory, { owner: route, inputs }, () => attach(route, around));
 }
 
-const namesByRoute = new WeakMap<HTTPRoute, readonly string[]>();
+const keysByRoute = new WeakMap<HTTPRoute, readonly Key[]>();
 
-/** `namespace/name` of each Gateway that the route names as parent. */
-function gatewayNames(route: HTTPRoute): readonly string[] {
-  const known = namesByRoute.get(route);
+/** The key of each Gateway and ListenerSet that the route names as parent. */
+function parentKeys(route: HTTPRoute): readonly Key[] {
+  const known = keysByRoute.get(route);
   if (known) return known;
-  const names = (route.spec.parentRefs ?? []).filter(isGateway).map((ref) => gatewayName(ref, route));
-  namesByRoute.set(route, names);
-  return names;
+  const keys = (route.spec.parentRefs ?? []).map((ref) => parentKey(ref, route)).filter((key) => key !== null);
+  keysByRoute.set(route, keys);
+  return keys;
 }
 
-function isGateway(ref: ParentReference): boolean {
-  return (ref.kind ?? 'Gateway') === 'Gateway' && (ref.group ?? gatewayGroup) === gatewayGroup;
+/** The kinds that have listeners, with the name that ListenerSet had before it was finished. */
+const parentKinds: Readonly<Record<string, string>> = {
+  [`${gatewayGroup}/Gateway`]: 'Gateway',
+  [`${gatewayGroup}/ListenerSet`]: 'ListenerSet',
+  'gateway.networking.x-k8s.io/XListenerSet': 'ListenerSet',
+};
+
+/** Null for a parent of another kind. */
+function parentKey(
+  { group = gatewayGroup, kind = 'Gateway', namespace, name }: ParentReference,
+  route: HTTPRoute,
+): Key | null {
+  const parentKind = parentKinds[`${group}/${kind}`];
+  return parentKind === undefined ? null : keyOf(parentKind, namespace ?? route.metadata.namespace, name);
 }
 
-function gatewayName(ref: ParentReference, route: HTTPRoute): string {
-  return `${ref.namespace ?? route.metadata.namespace}/${ref.name}`;
+function isKnown(resources: ResourceSet, key: Key): boolean {
+  const { kind, namespace, name } = partsOf(key);
+  return resources.of(kind).has(`${namespace}/${name}`);
 }
 
-function attach(route: HTTPRoute, { resources, gateways }: AttachSurroundings): AttachedRoute {
+function attach(route: HTTPRoute, { resources, owners }: AttachSurroundings): AttachedRoute {
   const { namespace, name } = route.metadata;
   const labels = labelsOf(resources, namespace);
   const key = keyOf(route.kind, namespace, name);
   const parents: ResolvedParent[] = [];
   const notes: Note[] = [];
   for (const ref of route.spec.parentRefs ?? []) {
-    if (!isGateway(ref)) continue;
-    const parent = gatewayName(ref, route);
-    const gateway = gateways.get(parent);
-    if (gateway) parents.push(attachToParent(route, ref, { gateway, labels }));
-    else if (!resources.of('Gateway').has(parent)) {
+    const parent = parentKey(ref, route);
+    if (parent === null) continue;
+    const owner = owners.get(parent);
+    if (owner) parents.push(attachToParent(route, ref, { owner, labels }));
+    else if (!isKnown(resources, parent))
       notes.push({ object: key, message: missingParent(ref, parent), severity: 'error' });
-    }
   }
   return { route, key, parents, notes };
 }
 
-function missingParent(ref: ParentReference, parent: string): string {
-  const message = `parent Gateway ${parent} does not exist, so the route takes no traffic from it`;
+function missingParent(ref: ParentReference, parent: Key): string {
+  const message = `parent ${nameOfOwner(parent)} does not exist, so the route takes no traffic from it`;
   return ref.namespace === undefined
-    ? `${message}: correct the name, or name the Gateway's namespace in parentRefs[].namespace (without, it is the route's own)`
+    ? `${message}: correct the name, or name the parent's namespace in parentRefs[].namespace (without, it is the route's own)`
     : `${message}: correct name or namespace in parentRefs`;
 }
 
 function attachToParent(
   route: HTTPRoute,
   ref: ParentReference,
-  { gateway, labels }: { gateway: ResolvedGateway; labels: Readonly<Record<string, string>> },
+  { owner, labels }: { owner: ListenerOwner; labels: Readonly<Record<string, string>> },
 ): ResolvedParent {
-  const refused = (problem: Problem): ResolvedParent => ({ ref, gateway, problem, listeners: [], attachments: [] });
-  const named = gateway.listeners.filter(
+  const refused = (problem: Problem): ResolvedParent => ({ ref, problem, listeners: [], attachments: [] });
+  const named = owner.listeners.filter(
     ({ spec }) => (!ref.sectionName || spec.name === ref.sectionName) && (!ref.port || spec.port === ref.port),
   );
-  if (named.length === 0) return refused(noMatchingParent(ref, gateway));
-  const home = gateway.gateway.metadata.namespace;
+  if (named.length === 0) return refused(noMatchingParent(ref, owner));
+  const home = partsOf(owner.key).namespace;
   const newcomer = { kind: route.kind, namespace: route.metadata.namespace, labels };
   const refusals = named.map((listener) => refuseNewcomer(listener, home, newcomer));
   const open = named.filter((_, i) => refusals[i] === null);
@@ -89,7 +99,7 @@ function attachToParent(
   const attachments = open.flatMap((listener) => attachToListener(route, listener));
   if (attachments.length === 0) return refused(noMatchingHostname(route, open));
   const listeners = open.filter((listener) => attachments.some((attachment) => attachment.listener === listener));
-  return { ref, gateway, problem: null, listeners, attachments };
+  return { ref, problem: null, listeners, attachments };
 }
 
 /** One attachment for each of the route's hostnames that the listener accepts. */
@@ -105,11 +115,21 @@ function attachToListener(route: HTTPRoute, listener: ResolvedListener): readonl
   return [...attachments.values()];
 }
 
-function noMatchingParent(ref: ParentReference, { gateway, listeners }: ResolvedGateway): Problem {
+function noMatchingParent(ref: ParentReference, { key, listeners }: ListenerOwner): Problem {
+  const owner = nameOfOwner(key);
+  if (listeners.length === 0) {
+    return { reason: 'NoMatchingParent', message: `${owner} is not let in by its Gateway; see its status` };
+  }
   const wanted = [ref.sectionName && `named ${ref.sectionName}`, ref.port && `on port ${ref.port}`];
   const names = listeners.map(({ spec }) => `${spec.name} (port ${spec.port})`).join(', ');
-  const message = `Gateway ${gateway.metadata.namespace}/${gateway.metadata.name} has no listener ${wanted.filter(Boolean).join(' ')}: it has ${names}`;
+  const message = `${owner} has no listener ${wanted.filter(Boolean).join(' ')}: it has ${names}`;
   return { reason: 'NoMatchingParent', message };
+}
+
+/** `Gateway infra/web` */
+function nameOfOwner(key: Key): string {
+  const { kind, namespace, name } = partsOf(key);
+  return `${kind} ${namespace}/${name}`;
 }
 
 function noMatchingHostname(route: HTTPRoute, open: readonly ResolvedListener[]): Problem {

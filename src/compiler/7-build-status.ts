@@ -5,6 +5,8 @@ import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import type { Condition } from '../model/conditions.ts';
 import { classConditions, defaultControllerName, type Selection } from './1-select-gateways.ts';
 import { gatewayStatus, type GatewayStatus } from './gateway-status.ts';
+import { listenerSetStatus, type ListenerSetStatus } from './listener-set-status.ts';
+import type { StatusSurroundings } from './listener-status.ts';
 import type {
   CompilerOptions,
   Facts,
@@ -19,6 +21,7 @@ import type { Shadows } from './unreachable.ts';
 /** `status` of an object as Kubernetes has it, but for the transition times. */
 export type ResourceStatus =
   | GatewayStatus
+  | ListenerSetStatus
   | { readonly parents: readonly RouteParentStatus[] }
   | { readonly conditions: readonly Condition[] };
 
@@ -58,7 +61,7 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
       if (entry) touched.add(entry);
     }
     for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, shadows, controllerName));
-    const top = topStatuses(selection, (gateway) => gatewayStatus(gateway, counts, facts), gateways);
+    const top = topStatuses(selection, gateways, { counts, facts });
     for (const key of tops) if (!top.has(key)) changes.set(key, null);
     for (const [key, status] of top) changes.set(key, status);
     tops = new Set(top.keys());
@@ -67,16 +70,19 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
   };
 }
 
-/** The statuses of the Gateways and GatewayClasses that are ours. */
+/** The statuses of what is ours, but for the routes. */
 function topStatuses(
   { classes }: Selection,
-  statusOf: (gateway: ResolvedGateway) => ResourceStatus,
   gateways: readonly ResolvedGateway[],
+  around: StatusSurroundings,
 ): ReadonlyMap<Key, ResourceStatus> {
   const top = new Map<Key, ResourceStatus>();
   for (const one of classes)
     top.set(keyOf('GatewayClass', '', one.metadata.name), { conditions: classConditions(one) });
-  for (const gateway of gateways) top.set(gateway.key, statusOf(gateway));
+  for (const gateway of gateways) {
+    top.set(gateway.key, gatewayStatus(gateway, around));
+    for (const listenerSet of gateway.listenerSets) top.set(listenerSet.key, listenerSetStatus(listenerSet, around));
+  }
   return top;
 }
 

@@ -1,8 +1,8 @@
 /** Where Gateways listen, and which of two that want the same address and port gets it. */
 import type { Problem } from '../contract/problem.ts';
+import { nameOf } from '../model/resources.ts';
 import { rulesOf } from './listener-protocols.ts';
-import type { SelectedGateway } from './resolved.ts';
-import type { Gateway } from './resource-types.ts';
+import type { Gateway, Listener, ListenerSet } from './resource-types.ts';
 
 /** What the proxy listens on where nobody says otherwise. */
 const anyAddress: readonly string[] = ['0.0.0.0', '::'];
@@ -24,28 +24,35 @@ export function addressesOf(gateway: Gateway): readonly string[] {
 /** Ports that a Gateway cannot have because an older one has them, with that one's name. */
 export type TakenPorts = ReadonlyMap<number, string>;
 
-/** For each Gateway that comes too late, the ports it does not get. `gateways` must be sorted, the oldest first. */
-export function findTakenPorts(gateways: readonly SelectedGateway[]): ReadonlyMap<SelectedGateway, TakenPorts> {
-  const owners = new Map<string, SelectedGateway>();
-  const result = new Map<SelectedGateway, TakenPorts>();
-  for (const selected of gateways) {
-    if (unsupportedAddress(selected.gateway)) continue;
+/** A Gateway or ListenerSet with what it wants to listen on. */
+export interface PortClaimant {
+  readonly owner: Gateway | ListenerSet;
+  /** Itself, or the Gateway of the ListenerSet. */
+  readonly gateway: Gateway;
+}
+
+/** For each claimant that comes too late, the ports it does not get. Who comes first gets the port. */
+export function findTakenPorts(claimants: readonly PortClaimant[]): ReadonlyMap<PortClaimant['owner'], TakenPorts> {
+  const owners = new Map<string, Gateway>();
+  const result = new Map<PortClaimant['owner'], TakenPorts>();
+  for (const { owner, gateway } of claimants) {
+    if (unsupportedAddress(gateway)) continue;
     const taken = new Map<number, string>();
-    const wanted = wantedSockets(selected.gateway);
+    const wanted = wantedSockets(gateway, owner.spec.listeners);
     for (const { port, socket } of wanted) {
-      const owner = owners.get(socket);
-      if (owner) taken.set(port, `${owner.gateway.metadata.namespace}/${owner.gateway.metadata.name}`);
+      const holder = owners.get(socket);
+      if (holder && holder !== gateway) taken.set(port, nameOf(holder));
     }
-    for (const { port, socket } of wanted) if (!taken.has(port)) owners.set(socket, selected);
-    if (taken.size > 0) result.set(selected, taken);
+    for (const { port, socket } of wanted) if (!taken.has(port)) owners.set(socket, gateway);
+    if (taken.size > 0) result.set(owner, taken);
   }
   return result;
 }
 
-function wantedSockets(gateway: Gateway): readonly { port: number; socket: string }[] {
+function wantedSockets(gateway: Gateway, listeners: readonly Listener[]): readonly { port: number; socket: string }[] {
   const listed = addressesOf(gateway);
   const addresses = listed.length === 0 ? anyAddress : listed;
-  return gateway.spec.listeners.flatMap((listener) => {
+  return listeners.flatMap((listener) => {
     const transport = rulesOf(listener)?.transport;
     if (!transport) return [];
     return addresses.map((address) => ({ port: listener.port, socket: `${transport} ${address} ${listener.port}` }));
@@ -58,7 +65,7 @@ export function takenProblem(gateway: Gateway, taken: TakenPorts): Problem {
   const where = listed.length === 0 ? 'the default address' : listed.join(', ');
   const owners = [...taken].map(([port, owner]) => `port ${port} (Gateway ${owner})`).join(', ');
   const message =
-    `already in use on ${where}: ${owners}. The older Gateway keeps it: ` +
+    `already in use on ${where}: ${owners}. Who has it keeps it: ` +
     'use another port, give this Gateway an address of its own in spec.addresses, or add its listeners to the other Gateway';
   return { reason: 'AddressNotUsable', message };
 }

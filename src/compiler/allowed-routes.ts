@@ -34,7 +34,7 @@ export function labelsOf(resources: ResourceSet, namespace: string): Readonly<Re
 }
 
 /** A label selector of Kubernetes; all its requirements must hold. */
-function isSelected(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+export function isSelected(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
   for (const [name, value] of Object.entries(selector.matchLabels ?? {})) if (labels[name] !== value) return false;
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
     const value = labels[key];

@@ -41,7 +41,7 @@ function changeGateways(changes: Changes, current: Changes, gateways: readonly R
   for (const name of ['listeners', 'certificates'] as const) {
     for (const key of current[name].keys()) changes[name].set(key, null);
   }
-  for (const listener of gateways.flatMap((gateway) => gateway.listeners)) {
+  for (const listener of gateways.flatMap((gateway) => gateway.allListeners)) {
     if (listener.config === null) continue;
     changes.listeners.set(listener.key, listener.config);
     for (const [key, certificate] of listener.certificates) changes.certificates.set(key, certificate);

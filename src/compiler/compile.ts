@@ -7,6 +7,7 @@ import type { TranslateSurroundings } from './6-translate-routes.ts';
 import { createStatusBuilder, type Statuses } from './7-build-status.ts';
 import { createConfigBuilder } from './build-config.ts';
 import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
+import { findListenerSets } from './listener-sets.ts';
 import { indexGrants } from './reference-grants.ts';
 import type { CompilerOptions, Facts, Note } from './resolved.ts';
 import type { Service } from './resource-types.ts';
@@ -41,13 +42,15 @@ export function createCompiler(options: CompilerOptions): Compiler {
   return (resources, facts) => {
     const translation = surroundings(resources);
     const selection = selectGateways(resources, options);
-    const gateways = resolveListeners(selection.gateways, { resources, grants: translation.grants }, listenerMemory);
+    const listenerSets = findListenerSets(selection.gateways, resources);
+    const world = { resources, grants: translation.grants };
+    const gateways = resolveListeners(selection.gateways, { world, listenerSets }, listenerMemory);
     const entries = walkRoutes({ resources, gateways, translation });
     const changed = updateHostnameTables(tables, entries);
     const news = updateShadows(shadows, { tables, changed, gateways });
     const config = buildConfig({ gateways, entries, tables, changed });
     const statuses = buildStatuses({ selection, gateways, entries, shadows: shadows.found, news, facts });
-    const notes = [...selection.notes, ...entries.notes];
+    const notes = [...selection.notes, ...listenerSets.notes, ...entries.notes];
     return { config, statuses, notes };
   };
 }

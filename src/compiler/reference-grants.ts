@@ -3,13 +3,13 @@ import type { Problem } from '../contract/problem.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import type { ReferenceGrant } from './resource-types.ts';
 
-interface ReferenceEnd {
+export interface ReferenceEnd {
   readonly group: string;
   readonly kind: string;
   readonly namespace: string;
 }
 
-interface ReferenceTarget extends ReferenceEnd {
+export interface ReferenceTarget extends ReferenceEnd {
   readonly name: string;
 }
 

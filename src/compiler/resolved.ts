@@ -12,7 +12,7 @@ import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { RankedMatch } from './precedence.ts';
-import type { Gateway, HTTPRoute, Listener, ParentReference, RouteGroupKind } from './resource-types.ts';
+import type { Gateway, HTTPRoute, Listener, ListenerSet, ParentReference, RouteGroupKind } from './resource-types.ts';
 
 /** What a compiler is made with. */
 export interface CompilerOptions {
@@ -36,6 +36,14 @@ export interface SelectedGateway {
   readonly key: Key;
 }
 
+/** A ListenerSet whose parent is a Gateway of ours. */
+export interface SelectedListenerSet {
+  readonly listenerSet: ListenerSet;
+  readonly key: Key;
+  /** The Gateway does not let it in. */
+  readonly refused: Problem | null;
+}
+
 export interface ResolvedListener {
   readonly key: Key;
   readonly spec: Listener;
@@ -51,8 +59,24 @@ export interface ResolvedListener {
   readonly certificates: readonly (readonly [Key, CertificateConfig])[];
 }
 
-export interface ResolvedGateway extends SelectedGateway {
+/** A Gateway or ListenerSet as the parent of routes. */
+export interface ListenerOwner {
+  readonly key: Key;
   readonly listeners: readonly ResolvedListener[];
+}
+
+export interface ResolvedListenerSet extends ListenerOwner {
+  readonly listenerSet: ListenerSet;
+  readonly accepted: Problem | null;
+  /** Keeps part of it from being served. */
+  readonly programmed: Problem | null;
+}
+
+export interface ResolvedGateway extends SelectedGateway, ListenerOwner {
+  /** The oldest first. */
+  readonly listenerSets: readonly ResolvedListenerSet[];
+  /** Its own listeners and those of its ListenerSets: what its proxies serve. */
+  readonly allListeners: readonly ResolvedListener[];
   readonly accepted: Problem | null;
   /** Keeps the whole Gateway from being served, or part of it. */
   readonly programmed: Problem | null;
@@ -68,10 +92,9 @@ export interface Attachment {
   readonly own: string;
 }
 
-/** What became of one parentRef that names a Gateway of ours. */
+/** What became of one parentRef that names a Gateway of ours, or a ListenerSet of one. */
 export interface ResolvedParent {
   readonly ref: ParentReference;
-  readonly gateway: ResolvedGateway | null;
   readonly problem: Problem | null;
   /** Listeners that the route is attached to; empty where there is a problem. */
   readonly listeners: readonly ResolvedListener[];
@@ -81,7 +104,7 @@ export interface ResolvedParent {
 export interface AttachedRoute {
   readonly route: HTTPRoute;
   readonly key: Key;
-  /** Only those that are Gateways of ours. */
+  /** Only those that are ours. */
   readonly parents: readonly ResolvedParent[];
   readonly notes: readonly Note[];
 }

@@ -9,6 +9,7 @@ export type {
   HTTPRouteRule,
   LabelSelector,
   Listener,
+  ListenerSet,
   ParentReference,
   ReferenceGrant,
   RouteGroupKind,

@@ -1,4 +1,5 @@
 /** Walks all routes, as cheaply as can be where nothing about them changed, and says which are new, changed or gone. */
+import type { Key } from '../contract/keys.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { attachRoute, createAttachMemory, type AttachSurroundings } from './3-attach-routes.ts';
 import { createTranslateMemory, translateRoute, type TranslateSurroundings } from './6-translate-routes.ts';
@@ -6,6 +7,7 @@ import { isSameList } from './memory.ts';
 import type {
   Attachment,
   AttachedRoute,
+  ListenerOwner,
   Note,
   ResolvedGateway,
   RouteEntries,
@@ -44,7 +46,7 @@ export function createRouteWalk(): (around: RouteSurroundings) => RouteEntries {
     const routes = around.resources.of<HTTPRoute>('HTTPRoute');
     if (isSameWorld && routes === before?.resources.of('HTTPRoute'))
       return { all: previous, removed: [], added: [], notes };
-    const attaching = { resources: around.resources, gateways: byName(around.gateways) };
+    const attaching = { resources: around.resources, owners: ownersOf(around.gateways) };
     const all: RouteEntry[] = [];
     for (const route of routes.values()) {
       const beside = previous[all.length];
@@ -63,12 +65,13 @@ function isSame(a: RouteSurroundings, b: RouteSurroundings): boolean {
     a.translation === b.translation &&
     isSameList(a.gateways, b.gateways) &&
     a.resources.of('Namespace') === b.resources.of('Namespace') &&
-    a.resources.of('Gateway') === b.resources.of('Gateway')
+    a.resources.of('Gateway') === b.resources.of('Gateway') &&
+    a.resources.of('ListenerSet') === b.resources.of('ListenerSet')
   );
 }
 
-function byName(gateways: readonly ResolvedGateway[]): ReadonlyMap<string, ResolvedGateway> {
-  return new Map(gateways.map((one) => [`${one.gateway.metadata.namespace}/${one.gateway.metadata.name}`, one]));
+function ownersOf(gateways: readonly ResolvedGateway[]): ReadonlyMap<Key, ListenerOwner> {
+  return new Map(gateways.flatMap((one) => [one, ...one.listenerSets]).map((owner) => [owner.key, owner]));
 }
 
 function compareEntries(

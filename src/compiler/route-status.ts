@@ -64,7 +64,7 @@ function findUnreachable(parent: ResolvedParent, { translated, shadows }: RouteS
   const served = parent.attachments.filter(({ listener }) => listener.config !== null);
   if (served.length === 0) {
     const names = parent.listeners.map((listener) => listener.spec.name).join(', ');
-    const message = `no request reaches this route: it is attached to ${names} only, which is not served; see the Gateway's status`;
+    const message = `no request reaches this route: it is attached to ${names} only, which is not served; see the status of its parent`;
     return { type: 'headgate.dev/Unreachable', status: 'True', reason: 'ListenerNotServed', message };
   }
   const here = served.map(({ table }) => shadows.get(table));

@@ -32,7 +32,7 @@ export function updateShadows(
   }: { tables: HostnameTables; changed: ReadonlySet<Key>; gateways: readonly ResolvedGateway[] },
 ): ReadonlySet<MatchConfig> {
   const news = new Set<MatchConfig>();
-  const siblings = new Map(gateways.flatMap((one) => one.listeners.map((listener) => [listener, one.listeners])));
+  const siblings = new Map(gateways.flatMap((one) => one.allListeners.map((listener) => [listener, one.allListeners])));
   for (const group of regroup(state, tables, changed)) {
     const members = state.groups.get(group);
     for (const table of members?.values() ?? []) {

@@ -10,6 +10,19 @@ export const conditionReasons = {
     Programmed: ['Programmed', 'Pending', 'Invalid', 'AddressNotUsable', 'AddressNotAssigned', 'PortUnavailable'],
     ResolvedRefs: ['ResolvedRefs', 'ListenersNotResolved'],
   },
+  ListenerSet: {
+    Accepted: ['Accepted', 'ListenersNotValid', 'NotAllowed', 'ParentNotAccepted'],
+    Programmed: [
+      'Programmed',
+      'Pending',
+      'Invalid',
+      'ListenersNotValid',
+      'NotAllowed',
+      'ParentNotAccepted',
+      'AddressNotUsable',
+      'PortUnavailable',
+    ],
+  },
   Listener: {
     Accepted: ['Accepted', 'UnsupportedProtocol', 'UnsupportedValue', 'HostnameConflict', 'ProtocolConflict'],
     Programmed: ['Programmed', 'Pending', 'Invalid', 'AddressNotUsable', 'PortUnavailable'],

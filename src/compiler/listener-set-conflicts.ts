@@ -1,0 +1,70 @@
+/**
+ * Listeners of ListenerSets that cannot be told apart from one that came before: they are refused, the incumbent is not
+ * touched. First come the Gateway's own, then those of the sets, the oldest set first (GEP-1713, listener precedence).
+ */
+import type { Problem } from '../contract/problem.ts';
+import { nameOf } from '../model/resources.ts';
+import { normaliseHostname } from './hostnames.ts';
+import { rulesOf, type ProtocolRules } from './listener-protocols.ts';
+import type { Gateway, Listener, ListenerSet } from './resource-types.ts';
+
+type Sharing = Pick<ProtocolRules, 'transport' | 'sharing'>;
+
+interface Claim extends Sharing {
+  readonly listener: Listener;
+  /** `Gateway default/web` */
+  readonly owner: string;
+}
+
+/** The conflict of each listener of the sets that has one. */
+export function findSetConflicts(
+  gateway: Gateway,
+  listenerSets: readonly ListenerSet[],
+): ReadonlyMap<Listener, Problem> {
+  const claims: Claim[] = [];
+  const conflicts = new Map<Listener, Problem>();
+  // Those that are refused for a conflict among themselves claim their place all the same: a newcomer must not take it.
+  for (const listener of gateway.spec.listeners) claim(claims, listener, `Gateway ${nameOf(gateway)}`);
+  for (const listenerSet of listenerSets) {
+    for (const listener of listenerSet.spec.listeners) {
+      const conflict = findConflict(claims, listener);
+      if (conflict) conflicts.set(listener, conflict);
+      else claim(claims, listener, `ListenerSet ${nameOf(listenerSet)}`);
+    }
+  }
+  return conflicts;
+}
+
+/** What is never served claims nothing. */
+function claim(claims: Claim[], listener: Listener, owner: string): void {
+  const rules = rulesOf(listener);
+  if (rules) claims.push({ listener, owner, transport: rules.transport, sharing: rules.sharing });
+}
+
+function findConflict(claims: readonly Claim[], listener: Listener): Problem | null {
+  const own = rulesOf(listener) ?? unsupported[listener.protocol];
+  if (!own) return null;
+  const there = claims.filter((one) => one.transport === own.transport && one.listener.port === listener.port);
+  const other = there.find((one) => one.sharing !== own.sharing);
+  if (other) {
+    const message = `port ${listener.port} is ${other.listener.protocol} already, for ${nameOfClaim(other)}: use another port for ${listener.protocol}`;
+    return { reason: 'ProtocolConflict', message };
+  }
+  const hostname = normaliseHostname(listener.hostname);
+  const twin = there.find((one) => own.sharing === 'none' || normaliseHostname(one.listener.hostname) === hostname);
+  if (!twin) return null;
+  const host = hostname === '' ? 'no hostname' : `hostname ${hostname}`;
+  const message = `port ${listener.port} with ${host} belongs to ${nameOfClaim(twin)}: change the hostname or the port`;
+  return { reason: 'HostnameConflict', message };
+}
+
+/** Of protocols that are not served, as far as is known how they would share a port. */
+const unsupported: Readonly<Record<string, Sharing | undefined>> = {
+  TCP: { transport: 'tcp', sharing: 'none' },
+  TLS: { transport: 'tcp', sharing: 'tls' },
+  UDP: { transport: 'udp', sharing: 'none' },
+};
+
+function nameOfClaim({ listener, owner }: Claim): string {
+  return `listener ${listener.name} of ${owner}`;
+}
