@@ -164,7 +164,13 @@ export function createKubeClient(access: ClusterAccess): KubeClient {
     apply(path, object, { fieldManager, force, signal }) {
       // JSON is YAML.
       const contentType = 'application/apply-patch+yaml';
-      return read({ method: 'PATCH', path: urlPathOf(path, { fieldManager, force }), body: object, contentType, signal });
+      return read({
+        method: 'PATCH',
+        path: urlPathOf(path, { fieldManager, force }),
+        body: object,
+        contentType,
+        signal,
+      });
     },
     delete(path, { uid, propagationPolicy, signal } = {}) {
       const body = {

@@ -100,10 +100,18 @@ function readCredential(
   }
   if (credential?.kind !== 'ExecCredential' || credential.apiVersion !== config.apiVersion)
     return failed(config, `its output is no ExecCredential of ${config.apiVersion}`);
-  const { token, clientCertificateData: certificate, clientKeyData: key, expirationTimestamp } = credential.status ?? {};
+  const {
+    token,
+    clientCertificateData: certificate,
+    clientKeyData: key,
+    expirationTimestamp,
+  } = credential.status ?? {};
   if (!token && !(certificate && key)) return failed(config, 'it gave neither a token nor a certificate with its key');
   const expiresAt = expirationTimestamp === undefined ? Infinity : Date.parse(expirationTimestamp);
-  const identity = { ...(token && { authorization: `Bearer ${token}` }), ...(certificate && key && { certificate, key }) };
+  const identity = {
+    ...(token && { authorization: `Bearer ${token}` }),
+    ...(certificate && key && { certificate, key }),
+  };
   // A date that cannot be read must not stand for "for ever".
   return { value: { identity, expiresAt: Number.isNaN(expiresAt) ? 0 : expiresAt } };
 }

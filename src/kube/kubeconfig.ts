@@ -98,7 +98,8 @@ function mergeFiles(files: readonly string[]): Kubeconfig | { readonly problem: 
       return { problem: `${file}: ${(error as Error).message}` };
     }
     const [document] = parseManifests(text);
-    if (document?.type === 'Broken') return { problem: `${file}:${document.problem.line}: ${document.problem.message}` };
+    if (document?.type === 'Broken')
+      return { problem: `${file}:${document.problem.line}: ${document.problem.message}` };
     const raw = (document?.value ?? {}) as Record<string, unknown>;
     count++;
     collect({ list: raw.clusters, field: 'cluster', file }, clusters);
@@ -106,7 +107,9 @@ function mergeFiles(files: readonly string[]): Kubeconfig | { readonly problem: 
     collect({ list: raw.contexts, field: 'context', file }, contexts);
     if (currentContext === '' && typeof raw['current-context'] === 'string') currentContext = raw['current-context'];
   }
-  return count === 0 ? { problem: `no kubeconfig: ${files.join(', ')}` } : { currentContext, clusters, users, contexts };
+  return count === 0
+    ? { problem: `no kubeconfig: ${files.join(', ')}` }
+    : { currentContext, clusters, users, contexts };
 }
 
 /** The first file that has a name is the one that counts. */

@@ -25,5 +25,5 @@ export function urlPathOf(path: CollectionPath | ObjectPath, query: Query = {}):
   if ('name' in path && path.subresource) parts.push(path.subresource);
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
-  return `/${parts.map(encodeURIComponent).join('/')}${search.size > 0 ? `?${search}` : ''}`;
+  return `/${parts.map(encodeURIComponent).join('/')}${search.size > 0 ? `?${search.toString()}` : ''}`;
 }
