@@ -90,12 +90,18 @@ function tellReportAsJson(log: Log, { listeners, routes, backends, problems, cur
 function tellChange(log: Log, view: ControllerView, changes: Changes, tookMs: number): void {
   const { added, changed, removed } = changes;
   const parts = [named('added', added), named('changed', changed), named('removed', removed)].filter(Boolean);
-  const what = parts.length > 0 ? parts.join('; ') : 'listeners changed';
+  const what = parts.length > 0 ? parts.join('; ') : listenersText(view);
   log.info(`${what}; live in ${tookMs.toFixed(1)} ms`, {
     version: view.version,
     ...changes,
     liveInMs: Math.round(tookMs * 10) / 10,
   });
+}
+
+/** Nothing was edited, but what the proxies say of the listeners is new. */
+function listenersText({ acknowledged }: ControllerView): string {
+  const broken = new Set(acknowledged?.problems.map(({ listener }) => listener)).size;
+  return broken === 0 ? 'all listeners are served now' : `${count(broken, 'listener')} cannot be served`;
 }
 
 function named(verb: string, keys: readonly string[]): string {

@@ -31,6 +31,9 @@ export interface StandaloneOptions {
 /** What of the access log may still be on its way to a slow reader when the process ends. */
 const flushMs = 1000;
 
+/** How long after a listener could not be opened it is tried again. */
+const retryMs = 2000;
+
 export class Standalone {
   readonly #options: StandaloneOptions;
   readonly #controller: Controller;
@@ -39,6 +42,7 @@ export class Standalone {
   readonly #accessLog: LogSink = createLogSink({ fd: 1 });
   readonly #source = new AbortController();
   #isDraining = false;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(options: StandaloneOptions) {
     this.#options = options;
@@ -50,7 +54,7 @@ export class Standalone {
       entry: workerEntry,
       workerData: workerDataFor({ workers, defaultAddresses, accessLog }),
       channel,
-      onAcknowledged: (version, problems) => this.#controller.acknowledge(version, problems.map(withOwner)),
+      onAcknowledged: (version, problems) => this.#acknowledge(version, problems),
       onRefused: (version, message) => this.#controller.refuse(version, message),
       onTrouble: (message) => options.onTrouble(message),
       onReport: (worker, report) => this.#receive(worker, report as WorkerReport),
@@ -86,6 +90,7 @@ export class Standalone {
   /** Not ready from now on; resolves when the last exchange has ended, `graceMs` at most. */
   async drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
+    clearTimeout(this.#retry);
     this.#source.abort();
     await this.#workers.drain(graceMs);
     await this.#accessLog.flush(flushMs);
@@ -118,6 +123,14 @@ export class Standalone {
     };
   }
 
+  #acknowledge(version: number, problems: readonly ListenerProblem[]): void {
+    this.#controller.acknowledge(version, problems.map(withOwner));
+    clearTimeout(this.#retry);
+    // Others give ports up, interfaces come up, permissions are given: none of that is an edit.
+    const isWorthIt = problems.some(({ reason }) => reason !== 'InvalidCertificate');
+    if (isWorthIt && !this.#isDraining) this.#retry = setTimeout(() => this.#controller.retry(), retryMs);
+  }
+
   #receive(worker: number, report: WorkerReport): void {
     if (report.type === 'metrics') {
       this.#metrics.receive(worker, report);
@@ -134,5 +147,6 @@ function withOwner(problem: ListenerProblem): ListenerProblem {
   if (problem.reason !== 'AddressInUse') return problem;
   const port = Number(/:(\d+) is in use/.exec(problem.message)?.[1]);
   const owner = Number.isNaN(port) ? '' : byWhom(port);
-  return owner === '' ? problem : { ...problem, message: `${problem.message} It is held${owner}.` };
+  const held = owner === '' ? '' : ` It is held${owner}.`;
+  return { ...problem, message: `${problem.message}${held} As soon as it is free, Headgate takes it.` };
 }

@@ -65,6 +65,16 @@ export class Controller {
     if (version === this.#view.version) this.#parts.onEvent({ type: 'refused', version, message });
   }
 
+  /** Has the proxies try again what kept listeners from being served: as a new version that changes nothing. */
+  retry(): void {
+    // Whatever is under way tries it anyway.
+    if (this.#newest !== null || this.#view.acknowledged?.version !== this.#view.version) return;
+    const version = this.#view.version + 1;
+    this.#changedAt = this.#parts.now();
+    this.#view = { ...this.#view, version };
+    this.#parts.publish(version, this.#view.config, null);
+  }
+
   #take(resources: ResourceSet, problems: readonly SourceProblem[]): void {
     this.#tellProblems(problems);
     this.#view = { ...this.#view, problems };

@@ -141,6 +141,9 @@ test('a port that is taken is told with its holder, in the status too', async ()
     if (process.platform === 'linux') assert.match(headgate.output(), new RegExp(`pid ${process.pid}`));
     const status = await (await fetch(`${headgate.admin}/status`)).text();
     assert.match(status, /PortUnavailable/);
+    server.close();
+    await until(() => headgate.output().includes('all listeners are served now'), 'it takes the port that is free');
+    assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);
   } finally {
     assert.equal(await headgate.stop(), 0);
     server.close();
