@@ -42,7 +42,10 @@ function parseSection(section: Section): (ParsedDocument | BrokenDocument)[] {
     return values.flatMap((value, index) => (value === null ? [] : documentsOf(section, value, index)));
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
-    return [broken(section, error.mark?.position ?? 0, hintFor(error.reason, section.text, error.mark?.position))];
+    // Of a flow object as a key the parser tells no place; `{{ … }}` is how templates come to have one.
+    const template = error.reason.includes('complex keys') ? section.text.indexOf('{{') : -1;
+    const offset = template >= 0 ? template : (error.mark?.position ?? 0);
+    return [broken(section, offset, hintFor(error.reason, section.text, offset))];
   }
 }
 
