@@ -22,8 +22,8 @@ import {
 const LIMIT_MS = 5000;
 
 /** Waits until it is so, looking at it on each turn of the loop. */
-export async function until(isSo: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + LIMIT_MS;
+export async function until(isSo: () => boolean, what: string, limitMs = LIMIT_MS): Promise<void> {
+  const deadline = performance.now() + limitMs;
   while (!isSo()) {
     if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
@@ -114,7 +114,16 @@ export class TestServer {
 
   /** A connection whose bytes the test brings itself; what it writes goes nowhere. */
   detached(): Http2ServerConnection {
-    const nowhere = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+    const nowhere = new Duplex({
+      read() {},
+      write: (_chunk, _encoding, done) => done(),
+      // As a peer that closes when we do.
+      final(done) {
+        this.push(null);
+        done();
+      },
+    });
+    nowhere.resume();
     return this.#createCodec(nowhere as net.Socket);
   }
 

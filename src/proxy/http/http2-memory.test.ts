@@ -1,0 +1,141 @@
+/**
+ * What hostile clients may cost in memory, measured in a process of its own: stalled streams, heads that unpack, floods that nobody
+ * reads. The bounds are about twice of what is measured, since no two machines give memory back alike.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import type http2 from 'node:http2';
+import net from 'node:net';
+import { test } from 'node:test';
+import { clientPreface, FrameFlag, FrameType } from './frame.ts';
+import { Backend } from './http2-client-testing.ts';
+import type { Measured } from './http2-memory-child.ts';
+import { block, frame, get, until } from './http2-testing.ts';
+
+const END_BOTH = FrameFlag.endStream | FrameFlag.endHeaders;
+const connections = 20;
+const streams = 100;
+
+class Child {
+  readonly #process: ChildProcess;
+
+  constructor(...args: string[]) {
+    this.#process = fork(new URL('./http2-memory-child.ts', import.meta.url), args, { execArgv: ['--expose-gc'] });
+  }
+
+  async next(): Promise<Measured> {
+    const [measured] = (await once(this.#process, 'message')) as [Measured];
+    return measured;
+  }
+
+  ask(): Promise<Measured> {
+    this.#process.send('measure');
+    return this.next();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode !== null) return;
+    this.#process.kill();
+    await once(this.#process, 'exit');
+  }
+}
+
+/** A client that grants no window for bodies, and reads what comes without keeping it. */
+async function connect(port: number): Promise<net.Socket> {
+  const socket = net.connect({ host: '127.0.0.1', port, noDelay: true });
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  socket.resume();
+  socket.write(Buffer.concat([clientPreface, frame(FrameType.settings, 0, 0, Buffer.of(0, 4, 0, 0, 0, 0))]));
+  return socket;
+}
+
+interface Attack {
+  readonly bodyBytes: number;
+  /** Of each request, from the first on. */
+  head(index: number): Buffer;
+}
+
+/** How many MiB the proxy grew by while all streams stand still. */
+async function growthUnder({ bodyBytes, head }: Attack): Promise<number> {
+  using backend = await new Backend({ maxHeaderListPairs: 1000, maxSessionMemory: 1000 }).listen();
+  let answered = 0;
+  const body = Buffer.alloc(bodyBytes, 'x');
+  backend.server.on('stream', (stream: http2.ServerHttp2Stream) => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200 });
+    stream.end(body);
+    answered++;
+  });
+  await using child = new Child(String(backend.port));
+  const { port } = await child.next();
+  const sockets: net.Socket[] = [];
+  const attack = async (times: number) => {
+    for (let i = 0; i < times; i++) {
+      const socket = await connect(port);
+      sockets.push(socket);
+      for (let n = 0; n < streams; n++) socket.write(frame(FrameType.headers, END_BOTH, 2 * n + 1, head(n)));
+    }
+    await until(() => answered === sockets.length * streams, 'the requests at the backend', 20_000);
+  };
+  await attack(1);
+  const before = await child.ask();
+  await attack(connections);
+  // The answers are on their way through the proxy; it stands still once it takes no more of them.
+  let last = await child.ask();
+  for (let quiet = 0; quiet < 3;) {
+    const now = await child.ask();
+    quiet = Math.abs(now.rssMiB - last.rssMiB) < 0.5 ? quiet + 1 : 0;
+    last = now;
+  }
+  for (const socket of sockets) socket.destroy();
+  return last.rssMiB - before.rssMiB;
+}
+
+const plain = block(...get);
+/** One field of 3,000 bytes is remembered, then each request names it eighteen times by one byte: 1 to 3,000. */
+const bombField = Buffer.concat([plain, Buffer.from(`\x40\x01x\x7f\xb9\x16${'b'.repeat(3000)}`, 'latin1')]);
+const bomb = Buffer.concat([plain, Buffer.alloc(18, 0xbe)]);
+
+test('2,000 stalled streams with heads that unpack to 55 KB cost at most 128 MiB', async () => {
+  const growth = await growthUnder({ bodyBytes: 100, head: (n) => (n === 0 ? bombField : bomb) });
+  assert.ok(growth < 128, `${growth.toFixed(1)} MiB`);
+});
+
+test('2,000 stalled streams with large answers cost what their windows and buffers hold', async () => {
+  const growth = await growthUnder({ bodyBytes: 1024 * 1024, head: () => plain });
+  assert.ok(growth < 400, `${growth.toFixed(1)} MiB`);
+});
+
+const refused = (n: number) => frame(FrameType.headers, END_BOTH, 2 * n + 1, block([':method', 'GET']));
+const floods: Record<string, (n: number) => Buffer> = {
+  ping: () => frame(FrameType.ping, 0, 0, Buffer.alloc(8)),
+  settings: () => frame(FrameType.settings, 0, 0),
+  'streams that are reset': refused,
+};
+for (const [what, piece] of Object.entries(floods)) {
+  test(`answers to a flood of ${what} that are not read cost at most 8 MiB, and end the connection`, async () => {
+    await using child = new Child('1');
+    const { port, rssMiB } = await child.next();
+    const socket = await connect(port);
+    socket.pause();
+    const ended = new Promise<void>((resolve) => socket.on('close', resolve));
+    let sent = 0;
+    while (!socket.destroyed && sent < 4_000_000) {
+      const burst = Buffer.concat(Array.from({ length: 1000 }, (_, i) => piece(sent + i)));
+      sent += 1000;
+      if (!socket.write(burst)) await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), ended]);
+    }
+    assert.ok(socket.destroyed, 'the connection was not ended');
+    const growth = (await child.ask()).rssMiB - rssMiB;
+    assert.ok(growth < 8, `${growth.toFixed(1)} MiB after ${sent} frames`);
+  });
+}
+
+test('mutated frames leave nothing in memory', async () => {
+  await using child = new Child();
+  const before = await child.next();
+  const after = await child.next();
+  assert.ok(after.heapMiB - before.heapMiB < 4, `${before.heapMiB} MiB, then ${after.heapMiB} MiB`);
+});
