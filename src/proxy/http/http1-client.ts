@@ -58,6 +58,8 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   #isPaused = false;
   #hasResponseBytes = false;
   #isPersistent = false;
+  /** The deadline guards a write: what waited when it was armed. */
+  #stalledBytes = 0;
   #error: Error | null = null;
 
   constructor(options: Http1ClientOptions) {
@@ -71,7 +73,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
     socket.on('error', (error) => (this.#error ??= error));
     socket.on('end', () => this.#onEnd());
     socket.on('close', () => this.#onClose());
-    socket.on('drain', () => this.#request?.sink.onUpstreamDrain());
+    socket.on('drain', () => this.#onDrain());
     this.#arm(options.connectTimeoutMs);
   }
 
@@ -223,6 +225,13 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
     this.#drop();
   }
 
+  /** The backend does not take what was sent: from now on it has to show that it goes on reading. */
+  onBlocked(): void {
+    if (!this.isConnected) return;
+    this.#stalledBytes = this.#socket.writableLength;
+    this.#arm(this.#options.limits.bodyIdleTimeoutMs);
+  }
+
   endWriting(): void {
     this.#socket.end();
   }
@@ -240,8 +249,22 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   }
 
   onDeadline(): void {
-    if (this.isConnected) this.#drop();
+    if (this.isConnected && this.#request !== null) this.#onStalled();
+    else if (this.isConnected) this.#drop();
     else this.#fail('ConnectTimeout', `no connection within ${this.#options.connectTimeoutMs} ms`);
+  }
+
+  #onStalled(): void {
+    const waiting = this.#socket.writableLength;
+    if (waiting === 0) return;
+    if (waiting < this.#stalledBytes) this.onBlocked();
+    else this.#fail('Reset', `nothing of the request was taken for ${this.#options.limits.bodyIdleTimeoutMs} ms`);
+  }
+
+  #onDrain(): void {
+    if (this.#request === null) return;
+    this.#options.wheel.disarm(this.#deadline);
+    this.#request.sink.onUpstreamDrain();
   }
 
   #arm(ms: number): void {
@@ -251,6 +274,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   #onConnect(): void {
     this.isConnected = true;
     this.#options.wheel.disarm(this.#deadline);
+    if (this.#socket.writableLength > 0) this.onBlocked();
     this.#options.owner.onConnected();
   }
 

@@ -16,6 +16,8 @@ import {
 
 /** The connection, as its request sees it. */
 export interface UpstreamCarrier {
+  /** More was written than the backend takes at once. */
+  onBlocked(): void;
   readonly output: Http1Output;
   /** It stands: what is sent now cannot fail for want of a connection. */
   readonly isConnected: boolean;
@@ -64,6 +66,7 @@ export class Http1Upstream implements Upstream {
       output.add(`${(end - start).toString(16)}\r\n`);
       const isReady = output.data(buffer, start, end);
       output.add('\r\n');
+      if (!isReady) carrier.onBlocked();
       return isReady;
     }
     if (this.#bodyLength === BODY_NONE) return true;
@@ -72,7 +75,9 @@ export class Http1Upstream implements Upstream {
       this.abort();
       return true;
     }
-    return output.data(buffer, start, end);
+    const isReady = output.data(buffer, start, end);
+    if (!isReady) carrier.onBlocked();
+    return isReady;
   }
 
   sendEnd(trailers: FieldList | null): void {
