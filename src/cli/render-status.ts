@@ -26,6 +26,8 @@ interface RouteView extends ResourceWithStatus {
   readonly spec: { readonly hostnames?: readonly string[] };
 }
 
+const judgedOnly = 'Judged from files, served by nobody: Programmed stays Pending until headgate run serves them.';
+
 export function renderStatus(document: StatusDocument, style: Style): string {
   const gateways = document.items.filter(({ kind }) => kind === 'Gateway') as GatewayView[];
   const routeKinds = [...new Set(document.items.map(({ kind }) => kind).filter((kind) => kind.endsWith('Route')))];
@@ -39,6 +41,7 @@ export function renderStatus(document: StatusDocument, style: Style): string {
       routeTable(kind, document.items.filter((item) => item.kind === kind) as RouteView[], style),
     ),
     problemBlock(document, style),
+    document.version === 0 && gateways.length > 0 ? [style.faint(judgedOnly)] : [],
   ];
   return blocks
     .filter((block) => block.length > 0)

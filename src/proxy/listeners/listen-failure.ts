@@ -27,7 +27,7 @@ function explain(error: NodeJS.ErrnoException, where: string, port: number): { r
         message:
           `No permission to listen on ${where}: ports below 1024 are reserved on this machine. Choose a port from 1024 up, ` +
           `or allow it with \`sudo sysctl net.ipv4.ip_unprivileged_port_start=${port}\`, ` +
-          `or give the Node binary the right with \`sudo setcap cap_net_bind_service=+ep "$(readlink -f NODE)"\`.`,
+          `or give the Node binary the right with \`sudo setcap cap_net_bind_service=+ep ${process.execPath}\`.`,
       };
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':
