@@ -4,8 +4,8 @@ export interface ApiError {
   /** HTTP status, also of an error inside a watch; 0 where there was no answer. */
   readonly code: number;
   /**
-   * As the server named it (`NotFound`, `Conflict`, `Expired`), or for want of an answer: `Aborted`, `Credentials`,
-   * `BadResponse`, or what the system says (`ECONNREFUSED`).
+   * As the server named it (`NotFound`, `Conflict`, `Expired`), or for want of an answer: `Aborted`, `Timeout`,
+   * `Credentials`, `BadResponse`, or what the system says (`ECONNREFUSED`).
    */
   readonly reason: string;
   readonly message: string;
@@ -69,7 +69,12 @@ function secondsToMs(value: number | string | undefined): number | undefined {
 
 /** What the system or the HTTP client threw. */
 export function errorFromThrown(thrown: unknown, signal: AbortSignal | undefined): ApiError {
-  if (signal?.aborted) return { code: 0, reason: 'Aborted', message: 'aborted' };
+  if (signal?.aborted) {
+    const isLate = (signal.reason as Error | undefined)?.name === 'TimeoutError';
+    return isLate
+      ? { code: 0, reason: 'Timeout', message: 'no answer in time' }
+      : { code: 0, reason: 'Aborted', message: 'aborted' };
+  }
   const { code, message, cause } = thrown as NodeJS.ErrnoException & { cause?: { code?: string } };
   return { code: 0, reason: code ?? cause?.code ?? 'Unreachable', message: message || code || String(thrown) };
 }

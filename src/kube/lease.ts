@@ -5,6 +5,7 @@
 import type { ApiError } from './api-result.ts';
 import type { KubeClient } from './client.ts';
 import { systemClock, type Clock } from './clock.ts';
+import type { ObjectPath } from './paths.ts';
 
 export interface LeaseTimes {
   /** Others wait so long after the last renewal they saw before they take over. */
@@ -199,13 +200,16 @@ export class LeaderElection {
   }
 
   async #release(): Promise<void> {
-    const { identity } = this.#options;
-    if (this.#seen?.spec.holderIdentity !== identity) return;
-    const spec = { ...this.#seen.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime() };
-    await this.#write(spec, AbortSignal.timeout(this.#times.retryMs));
+    const signal = AbortSignal.timeout(this.#times.retryMs);
+    // Twice: the renewal that was under way may have arrived although its answer did not.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      if (this.#seen?.spec.holderIdentity !== this.#options.identity) return;
+      const spec = { ...this.#seen.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime() };
+      if ((await this.#write(spec, signal)) || !(await this.#look(signal))) return;
+    }
   }
 
-  #path(): { group: string; version: string; plural: string; namespace: string; name: string } {
+  #path(): ObjectPath {
     const { namespace, name } = this.#options;
     return { ...leases, namespace, name };
   }
