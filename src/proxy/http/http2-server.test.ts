@@ -191,6 +191,20 @@ const floods: Record<string, Flood> = {
     times: 12,
     code: 11,
   },
+  'empty CONTINUATION': { first: frame(headers, 0, 1), piece: () => frame(continuation, 0, 1), times: 12, code: 11 },
+  'empty HEADERS': { piece: (i) => frame(headers, END_BOTH, 2 * i + 1), times: 3000, code: 11 },
+  'requests refused by their answer': {
+    piece: (i) => frame(headers, END_BOTH, 2 * i + 1, block(...get, ['expect', 'x'])),
+    times: 3000,
+    code: 11,
+  },
+  'DATA on a stream that ended': {
+    first: frame(headers, END_BOTH, 1, block(...get.slice(1))),
+    piece: (i) => Buffer.concat([frame(headers, END_BOTH, 2 * i + 3, block(...get)), frame(data, 0, 2 * i + 3, 'x')]),
+    times: 3000,
+    code: 11,
+  },
+  'unknown frames': { piece: () => frame(0x42, 0, 0, 'x'), times: 20_000, code: 11 },
   settings: { piece: () => frame(settings, 0, 0), times: 3000, code: 11 },
   'many settings in one frame': {
     piece: () => frame(settings, 0, 0, Buffer.concat(Array.from({ length: 40 }, () => Buffer.of(0, 9, 0, 0, 0, 0)))),
