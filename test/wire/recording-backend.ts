@@ -45,7 +45,7 @@ export class RecordingBackend {
   port = 0;
   /** Where the start of a target is a key, that one answers; otherwise the target is echoed. */
   readonly scripts = new Map<string, Answerer>();
-  /** Called with the head of a request as soon as it is there, before its body; true: this answers, `scripts` do not. */
+  /** Called with the head of a request as soon as it is there, before its body; what it writes goes ahead of any script. */
   onHead: ((request: WireRequest, connection: BackendConnection) => void) | null = null;
   readonly #server: net.Server;
 
