@@ -1,7 +1,15 @@
 /** Derived configurations are what patching makes, without the copying; and their difference is known. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deriveConfig, diffConfig, patchConfig, type ConfigPatch } from './config-diff.ts';
+import {
+  deriveConfig,
+  diffConfig,
+  emptyConfigInPlace,
+  mergePatches,
+  patchConfig,
+  patchInPlace,
+  type ConfigPatch,
+} from './config-diff.ts';
 import { emptyConfig, type GatewayConfig } from './gateway-config.ts';
 
 const route = (name: string) => ({ origin: { kind: 'HTTPRoute', namespace: 'default', name } });
@@ -38,4 +46,19 @@ test('the difference to what it was derived from is its patch; to others it is f
   assert.equal(diffConfig(second, second), null);
   assert.deepEqual(diffConfig(emptyConfig, second), { routes: { r1: route('r1'), r2: route('r2') } });
   assert.deepEqual(diffConfig(second, emptyConfig), { routes: { r1: null, r2: null } });
+});
+
+test('patching in place, and one merged patch, say what patching says', () => {
+  const inPlace = emptyConfigInPlace();
+  let patched: GatewayConfig = emptyConfig;
+  let merged: ConfigPatch = {};
+  for (let step = 0; step < 20; step++) {
+    const patch = patchAt(step);
+    patched = patchConfig(patched, patch);
+    patchInPlace(inPlace, patch);
+    merged = mergePatches(merged, patch);
+    assert.deepEqual(plain(inPlace), plain(patched));
+    assert.deepEqual(plain(patchConfig(emptyConfig, merged)), plain(patched));
+  }
+  assert.deepEqual(plain(emptyConfig), plain(emptyConfigInPlace()));
 });

@@ -85,6 +85,33 @@ function patchTable(
   return table;
 }
 
+/** A configuration that one owner changes in place: nobody else may keep a table, but every entry stays what it was. */
+export type ConfigInPlace = { readonly [T in TableName]: Record<Key, GatewayConfig[T][Key]> };
+
+export function emptyConfigInPlace(): ConfigInPlace {
+  return { listeners: {}, hostnames: {}, routes: {}, rules: {}, filters: {}, backends: {}, certificates: {} };
+}
+
+/** As `patchConfig`, at the price of the patch instead of that of the tables. */
+export function patchInPlace(config: ConfigInPlace, patch: ConfigPatch): void {
+  for (const name of tableNames) {
+    const table: Record<Key, unknown> = config[name];
+    const changed = patch[name] ?? {};
+    for (const key in changed) {
+      const value = changed[key];
+      if (value === null) delete table[key];
+      else table[key] = value;
+    }
+  }
+}
+
+/** The one patch that does what both do in turn. */
+export function mergePatches(first: ConfigPatch, second: ConfigPatch): ConfigPatch {
+  const merged: Record<string, unknown> = { ...first };
+  for (const name of tableNames) if (second[name]) merged[name] = { ...first[name], ...second[name] };
+  return merged as ConfigPatch;
+}
+
 /** So many derived configurations may stand on each other before their tables are made: bounds what a look walks and keeps. */
 const derivedLimit = 64;
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { after, test } from 'node:test';
-import { diffConfig } from '../contract/config-diff.ts';
+import { diffConfig, type ConfigPatch } from '../contract/config-diff.ts';
 import type { Endpoint } from '../contract/endpoints.ts';
 import { emptyConfig, type GatewayConfig } from '../contract/gateway-config.ts';
 import type { FromProxy } from '../contract/messages.ts';
@@ -142,6 +142,44 @@ test('a configuration that cannot be served is refused, and the last good one st
   assert.equal(await get(port, '/', agent), 'one');
   isAck(await apply(3, broken, config));
   assert.equal(await get(port, '/', agent), 'one');
+});
+
+test('what a refused version changed is served with the next patch, although that does not name it', async () => {
+  const proxy = createProxy();
+  const [one, two] = [await createBackend('one'), await createBackend('two')];
+  const endpoints = { one: [one.endpoint], two: [two.endpoint] };
+  const apply = (version: number, config: ConfigPatch, isSnapshot = false) =>
+    proxy.apply({ type: 'config', version, isSnapshot, config, endpoints });
+  const unheard = { type: 'Unheard', config: {} };
+  isAck(await apply(1, configTo('one'), true));
+  const { port } = proxy.bound[0]!;
+  const agent = new http.Agent();
+  const toTwo = diffConfig(configTo('one'), configTo('two'))!;
+  assert.equal((await apply(2, { ...toTwo, filters: { f: unheard } }))?.type, 'nack');
+  assert.equal((await apply(3, { routes: { other: configTo('two').routes['t']! } }))?.type, 'nack');
+  assert.equal(await get(port, '/', agent), 'one');
+  isAck(await apply(4, { filters: { f: null } }));
+  assert.equal(await get(port, '/', agent), 'two');
+
+  assert.equal((await apply(5, { ...configTo('one', port), filters: { f: unheard } }, true))?.type, 'nack');
+  assert.equal(await get(port, '/', agent), 'two');
+  isAck(await apply(6, { filters: { f: null } }));
+  assert.equal(await get(port, '/', agent), 'one');
+});
+
+test('a snapshot takes away what only a refused patch and the version before it had', async () => {
+  const proxy = createProxy();
+  const backend = await createBackend('one');
+  const apply = (version: number, config: ConfigPatch, isSnapshot = false) =>
+    proxy.apply({ type: 'config', version, isSnapshot, config, endpoints: { one: [backend.endpoint] } });
+  isAck(await apply(1, configTo('one'), true));
+  const { port } = proxy.bound[0]!;
+  const agent = new http.Agent();
+  assert.equal(await get(port, '/', agent), 'one');
+  const refused = { hostnames: { h: null }, filters: { f: { type: 'Unheard', config: {} } } };
+  assert.equal((await apply(2, refused))?.type, 'nack');
+  isAck(await apply(3, { ...configTo('one', port), hostnames: {} }, true));
+  assert.match(await get(port, '/', agent), /no route matches/);
 });
 
 test('drain lets the answer out, closes the connection after it and ends', async () => {

@@ -3,10 +3,9 @@
  * what each of them does is their own business.
  */
 import { randomBytes } from 'node:crypto';
-import { patchConfig } from '../contract/config-diff.ts';
+import { emptyConfigInPlace, mergePatches, patchInPlace, type ConfigPatch } from '../contract/config-diff.ts';
 import type { EndpointsPatch } from '../contract/endpoints.ts';
 import type { AnyFilterDefinition } from '../contract/filter.ts';
-import { emptyConfig, type GatewayConfig } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { FromProxy, ToProxy } from '../contract/messages.ts';
 import { DeadlineWheel } from '../lib/deadline-wheel.ts';
@@ -43,8 +42,11 @@ export class Proxy {
   readonly #wheel = new DeadlineWheel();
   readonly #backends: Backends;
   readonly #ports: Ports;
-  #config: GatewayConfig = emptyConfig;
+  #config = emptyConfigInPlace();
+  /** What the next one is made from; null: from nothing. */
   #snapshot: Snapshot | null = null;
+  /** What changed in `#config` since `#snapshot`: empty, unless a version was refused. */
+  #unserved: ConfigPatch = {};
   #endpointKeys = new Set<Key>();
   /** Messages are taken one after the other; each waits for the ports of the one before. */
   #last: Promise<unknown> = Promise.resolve();
@@ -119,15 +121,23 @@ export class Proxy {
 
   async #applyConfig(message: Extract<ToProxy, { type: 'config' }>): Promise<FromProxy> {
     const { version, isSnapshot } = message;
+    if (isSnapshot) {
+      this.#config = emptyConfigInPlace();
+      this.#snapshot = null;
+      this.#unserved = {};
+    }
+    const config = this.#config;
     // Advances even where serving it fails: the next patch builds on it.
-    const config = patchConfig(isSnapshot ? emptyConfig : this.#config, message.config);
-    this.#config = config;
+    patchInPlace(config, message.config);
+    const patch = mergePatches(this.#unserved, message.config);
+    this.#unserved = patch;
     try {
       // Make before break: whatever the new routes name is there first, and what only the old ones name goes last.
-      this.#backends.applyConfig(config.backends);
+      this.#backends.applyConfig(config.backends, patch.backends ?? {});
       this.#applyEndpoints(message.endpoints, isSnapshot ? 'snapshot' : 'patch');
-      const snapshot = this.#buildSnapshot(config, version);
+      const snapshot = this.#buildSnapshot(version, patch);
       this.#snapshot = snapshot;
+      this.#unserved = {};
       const listeners = snapshot.listeners.values();
       const problems = await this.#ports.apply({ listeners, certificates: config.certificates });
       this.#backends.retire();
@@ -141,10 +151,11 @@ export class Proxy {
     }
   }
 
-  #buildSnapshot(config: GatewayConfig, version: number): Snapshot {
+  #buildSnapshot(version: number, patch: ConfigPatch): Snapshot {
     return buildSnapshot({
       previous: this.#snapshot,
-      config,
+      patch,
+      config: this.#config,
       version,
       filterDefinitions: this.#options.filters,
       backendOf: (key) => this.#backends.get(key),

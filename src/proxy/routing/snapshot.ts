@@ -21,7 +21,10 @@ import {
 export interface SnapshotOptions extends RuleParts {
   readonly previous: Snapshot | null;
   readonly version: number;
-  /** What turned the configuration of `previous` into this one, where it is known: spares a look at every entry. */
+  /**
+   * What turned the configuration of `previous` into this one, where it is known: spares a look at every entry. Needed
+   * where tables are changed in place, since `previous` then holds the same ones.
+   */
   readonly patch?: ConfigPatch;
 }
 
@@ -65,7 +68,10 @@ export function buildSnapshot(options: SnapshotOptions): Snapshot {
     filters,
     rules,
     hostnames,
-    listeners: buildListeners(parts, before, hostnames),
+    listeners:
+      changed('listeners') || hostnames !== before.hostnames
+        ? buildListeners(parts, before, hostnames)
+        : before.listeners,
   };
   return next;
 }
@@ -121,7 +127,6 @@ function buildListeners(
   before: RoutingSnapshot,
   hostnames: ReadonlyMap<Key, HostnameRoutes>,
 ): ReadonlyMap<Key, ListenerRuntime> {
-  if (hostnames === before.hostnames && config.listeners === before.parts.config.listeners) return before.listeners;
   const touched = touchedListeners(before.hostnames, hostnames);
   const byListener = new Map<Key, HostnameRoutes[]>();
   for (const routes of hostnames.values()) {

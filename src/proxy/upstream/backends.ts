@@ -19,14 +19,15 @@ export class Backends {
     return this.#byKey.get(key) ?? null;
   }
 
-  /** Adds and changes backends. Those that are no longer in the table stay until `retire`, for the snapshot still in use. */
-  applyConfig(table: Table<BackendConfig>): void {
-    const before = this.#table;
+  /**
+   * Adds and changes the backends that `changed` names; `table` is what there is now. Those that are no longer in it stay
+   * until `retire`, for the snapshot still in use.
+   */
+  applyConfig(table: Table<BackendConfig>, changed: Readonly<Record<Key, BackendConfig | null>> = table): void {
     this.#table = table;
-    if (before === table) return;
-    for (const key in table) {
-      const config = table[key]!;
-      if (before[key] === config) continue;
+    for (const key in changed) {
+      const config = changed[key];
+      if (!config) continue;
       const known = this.#byKey.get(key);
       if (known !== undefined) known.updateConfig(config);
       else this.#add(key, config);
