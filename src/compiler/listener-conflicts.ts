@@ -22,7 +22,7 @@ export function findConflicts(listeners: readonly Listener[]): ReadonlyMap<Liste
 }
 
 /** A listener and the DNS names of its certificates. */
-export interface NamedListener {
+interface NamedListener {
   readonly spec: Listener;
   readonly names: readonly string[];
 }
