@@ -43,7 +43,7 @@ async function toLoopback(
 async function endpointsOf(config: GatewayConfig): Promise<EndpointsPatch> {
   const patch: Record<string, EndpointsPatch[string]> = {};
   for (const [key, { protocol }] of Object.entries(config.backends)) {
-    const port = await backends.portOf(partsOf(key).name, protocol === 'h2c');
+    const port = await backends.portOf(partsOf(key).name, protocol);
     patch[key] = [{ address: '127.0.0.1', port, ready: true, serving: true, terminating: false }];
   }
   return patch;
@@ -68,6 +68,8 @@ function check(step: TrafficStep, answer: Answer, original: ReturnType<typeof or
   assert.ok([expect.backend].flat().includes(echo.service), about);
   if (expect.path !== undefined) assert.equal(echo.path, expect.path, about);
   if (expect.host !== undefined) assert.equal(echo.host, expect.host, about);
+  if (expect.serverName !== undefined) assert.equal(echo.serverName, expect.serverName, about);
+  if (expect.clientCertificate !== undefined) assert.equal(echo.clientCertificate, expect.clientCertificate, about);
   for (const [name, value] of Object.entries(expect.requestHeaders ?? {}))
     assert.equal(echo.headers[name.toLowerCase()], value, about);
   for (const name of expect.absentRequestHeaders ?? [])

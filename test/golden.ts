@@ -10,6 +10,7 @@ import { compile, type Compiled } from '../src/compiler/compile.ts';
 import type { GatewayConfig, MatchConfig, ValueMatch } from '../src/contract/gateway-config.ts';
 import { partsOf, type Key } from '../src/contract/keys.ts';
 import { filterDefinitions } from '../src/filters/index.ts';
+import { policyDefinitions } from '../src/policies/index.ts';
 import type { Condition } from '../src/model/conditions.ts';
 import { nameOf, resourceSet, type Resource, type ResourceSet } from '../src/model/resources.ts';
 import { validate } from '../src/model/validate.ts';
@@ -35,6 +36,10 @@ export interface TrafficStep {
     /** The request as the backend saw it: path with query, Host, some of its fields, and names of fields that must not be there. */
     readonly path?: string;
     readonly host?: string;
+    /** The SNI that the backend saw. */
+    readonly serverName?: string;
+    /** The common name of the certificate that the backend was shown; empty: none. */
+    readonly clientCertificate?: string;
     readonly requestHeaders?: Readonly<Record<string, string>>;
     readonly absentRequestHeaders?: readonly string[];
   };
@@ -84,7 +89,11 @@ export function setOf(resources: readonly Resource[]): ResourceSet {
 /** As standalone compiles it, once the proxies have said that all is well. */
 export function compileManifests(resources: readonly Resource[]): Compiled {
   const facts = { acknowledged: { problems: [] }, defaultAddresses: ['203.0.113.1'] };
-  return compile(setOf(resources), { filters: filterDefinitions, gatewaysWithoutClass: 'Ours' }, facts);
+  return compile(
+    setOf(resources),
+    { filters: filterDefinitions, policies: policyDefinitions, gatewaysWithoutClass: 'Ours' },
+    facts,
+  );
 }
 
 /** The expected output as text: what matters of the tables, and every condition. Does not depend on the order of arrival. */
@@ -151,7 +160,9 @@ function ruleForm(rule: GatewayConfig['rules'][Key], config: GatewayConfig): unk
 }
 
 function backendText({ protocol, tls }: GatewayConfig['backends'][Key]): string {
-  return tls ? `${protocol} as ${tls.serverName}` : protocol;
+  if (!tls) return protocol;
+  const names = (tls.subjectAltNames ?? []).map(({ type, value }) => `, ${type} ${value}`).join('');
+  return `${protocol} as ${tls.serverName}${names}${tls.ca === undefined ? '' : ', by its CA'}`;
 }
 
 /** Conditions as `Type: Status Reason`, with the message where something is wrong; the generation is always the newest. */

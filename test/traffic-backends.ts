@@ -2,7 +2,12 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
+import https from 'node:https';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
+import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
+import type { BackendProtocol } from '../src/contract/gateway-config.ts';
 
 /** What an echo answers, as JSON. */
 export interface Echo {
@@ -11,20 +16,24 @@ export interface Echo {
   readonly host: string;
   /** By lower-case name; the values of several fields are joined by `,`. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The SNI; empty without TLS. */
+  readonly serverName: string;
+  /** The common name of the certificate that the proxy showed; empty where it showed none. */
+  readonly clientCertificate: string;
 }
 
 export interface TrafficBackends {
   /** The port on 127.0.0.1 where the echo of that Service listens. */
-  portOf(service: string, isHttp2: boolean): Promise<number>;
+  portOf(service: string, protocol: BackendProtocol): Promise<number>;
   close(): void;
 }
 
 export function createTrafficBackends(): TrafficBackends {
   const servers = new Map<string, Promise<Server>>();
   return {
-    async portOf(service, isHttp2) {
-      const name = `${service} ${isHttp2}`;
-      const starting = servers.get(name) ?? start(service, isHttp2);
+    async portOf(service, protocol) {
+      const name = `${service} ${protocol}`;
+      const starting = servers.get(name) ?? start(service, protocol);
       servers.set(name, starting);
       return ((await starting).address() as AddressInfo).port;
     },
@@ -34,8 +43,29 @@ export function createTrafficBackends(): TrafficBackends {
   };
 }
 
-async function start(service: string, isHttp2: boolean): Promise<Server> {
-  const server = isHttp2 ? http2.createServer() : http.createServer({ keepAliveTimeout: 120_000 });
+function pem(name: string): string {
+  return readFileSync(join(import.meta.dirname, 'certificates', name), 'utf8');
+}
+
+/** Asks for a client certificate, and takes any. */
+const tlsOptions = {
+  cert: pem('backend.crt'),
+  key: pem('backend.key'),
+  requestCert: true,
+  rejectUnauthorized: false,
+};
+
+function serverFor(protocol: BackendProtocol): Server {
+  const options = { keepAliveTimeout: 120_000 };
+  if (protocol === 'http1') return http.createServer(options);
+  if (protocol === 'h2c') return http2.createServer();
+  return protocol === 'h2-tls'
+    ? http2.createSecureServer(tlsOptions)
+    : https.createServer({ ...tlsOptions, ...options });
+}
+
+async function start(service: string, protocol: BackendProtocol): Promise<Server> {
+  const server = serverFor(protocol);
   server.on('request', (request: http.IncomingMessage | http2.Http2ServerRequest, response: http.ServerResponse) => {
     request.resume();
     request.on('end', () => response.end(JSON.stringify(echoOf(service, request))));
@@ -54,5 +84,15 @@ function echoOf(service: string, request: http.IncomingMessage | http2.Http2Serv
     const value = request.rawHeaders[i + 1]!;
     headers[name] = name in headers ? `${headers[name]},${value}` : value;
   }
-  return { service, path: request.url ?? '', host: headers[':authority'] ?? headers['host'] ?? '', headers };
+  const host = headers[':authority'] ?? headers['host'] ?? '';
+  return { service, path: request.url ?? '', host, headers, ...tlsOf(request) };
+}
+
+function tlsOf(
+  request: http.IncomingMessage | http2.Http2ServerRequest,
+): Pick<Echo, 'serverName' | 'clientCertificate'> {
+  const socket = 'stream' in request ? request.stream.session?.socket : request.socket;
+  if (!(socket instanceof TLSSocket)) return { serverName: '', clientCertificate: '' };
+  const subject = socket.getPeerCertificate().subject as { readonly CN?: string } | undefined;
+  return { serverName: socket.servername || '', clientCertificate: subject?.CN ?? '' };
 }

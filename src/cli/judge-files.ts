@@ -5,6 +5,7 @@ import { placeOf } from '../controller/controller.ts';
 import type { Source, SourceProblem } from '../controller/parts.ts';
 import { createTimes } from '../controller/statuses.ts';
 import { filterDefinitions } from '../filters/index.ts';
+import { policyDefinitions } from '../policies/index.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { createFileSource } from '../sources/files.ts';
 import { endpointNotes } from './endpoint-notes.ts';
@@ -21,7 +22,11 @@ export async function judgeFiles(paths: readonly string[]): Promise<StatusDocume
   checkPaths(paths);
   const source = createFileSource({ paths });
   const { resources, problems } = await load(source);
-  const compile = createCompiler({ filters: filterDefinitions, gatewaysWithoutClass: 'Ours' });
+  const compile = createCompiler({
+    filters: filterDefinitions,
+    policies: policyDefinitions,
+    gatewaysWithoutClass: 'Ours',
+  });
   const { statuses, notes, config } = compile(resources, { acknowledged: null, defaultAddresses: [] });
   const backends = Object.keys(config.backends);
   const endpoints = createEndpointJoiner()(backends, resources);

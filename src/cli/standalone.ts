@@ -7,6 +7,7 @@ import { mapServices, mappedEndpoints, type MappedBackend } from '../controller/
 import type { ControllerEvent, ControllerParts, ControllerView, Endpoints, Source } from '../controller/parts.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { filterDefinitions } from '../filters/index.ts';
+import { policyDefinitions } from '../policies/index.ts';
 import { Workers } from '../infrastructure/workers.ts';
 import { kinds } from '../model/kinds.ts';
 import { createLogSink, type LogSink } from '../proxy/observe/log-sink.ts';
@@ -98,7 +99,11 @@ export class Standalone {
 
   #parts(channel: ReturnType<typeof createChannel>): ControllerParts {
     const { defaultAddresses, backends: mapped } = this.#options;
-    const compile = createCompiler({ filters: filterDefinitions, gatewaysWithoutClass: 'Ours' });
+    const compile = createCompiler({
+      filters: filterDefinitions,
+      policies: policyDefinitions,
+      gatewaysWithoutClass: 'Ours',
+    });
     const join = createEndpointJoiner();
     const withServices = mapServices(mapped);
     const byHand = mappedEndpoints(mapped);

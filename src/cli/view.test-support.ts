@@ -20,7 +20,7 @@ export function resourcesOf(yaml: string): ReturnType<typeof resourceSet> {
 export function viewOf(yaml: string, acknowledged: Acknowledged = { version: 1, problems: [] }): ControllerView {
   const resources = resourcesOf(yaml);
   const facts = { acknowledged, defaultAddresses: ['0.0.0.0'] };
-  const compiled = compile(resources, { filters: [], gatewaysWithoutClass: 'Ours' }, facts);
+  const compiled = compile(resources, { filters: [], policies: [], gatewaysWithoutClass: 'Ours' }, facts);
   return {
     resources,
     problems: [],

@@ -3,9 +3,14 @@ import type { BackendConfig, BackendProtocol } from '../contract/gateway-config.
 import { keyOf, type Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import { refusal, type GrantIndex } from './reference-grants.ts';
+import type { ServiceEffects } from './resolved.ts';
 import { gatewayGroup, type HTTPBackendRef, type Service, type ServicePort } from './resource-types.ts';
 
-export type ResolvedBackend = { readonly key: Key; readonly config: BackendConfig } | { readonly problem: Problem };
+export type ResolvedBackend =
+  | { readonly key: Key; readonly config: BackendConfig }
+  /** The reference is sound, but a policy forbids its use: a matter of the policy's status, not of the route's. */
+  | { readonly key: Key; readonly refused: Problem }
+  | { readonly problem: Problem };
 
 /** Who refers: a kind of this group in this namespace. */
 interface Referrer {
@@ -17,6 +22,8 @@ export interface BackendSurroundings {
   readonly grants: GrantIndex;
   /** Looks a Service up by `namespace/name`. */
   service(name: string): Service | undefined;
+  /** What policies say about that Service. */
+  effects(name: string): ServiceEffects | undefined;
 }
 
 /** Kind, then permission, then existence: the reason must not tell a stranger what exists. */
@@ -31,7 +38,9 @@ export function resolveBackend(ref: HTTPBackendRef, from: Referrer, around: Back
   if (refused) return { problem: refused };
   const service = around.service(`${namespace}/${ref.name}`);
   if (!service) return problem('BackendNotFound', `Service ${namespace}/${ref.name} does not exist`);
-  return resolvePort(service, ref.port);
+  const effects = around.effects(`${namespace}/${ref.name}`);
+  const resolved = resolvePort(service, ref.port);
+  return effects && 'config' in resolved ? withEffects(resolved, service, effects) : resolved;
 }
 
 const portsByService = new WeakMap<Service, Map<number | undefined, ResolvedBackend>>();
@@ -45,6 +54,33 @@ function resolvePort(service: Service, port: number | undefined): ResolvedBacken
   const result = makeBackend(service, port);
   ports.set(port, result);
   return result;
+}
+
+type SoundBackend = Extract<ResolvedBackend, { readonly config: BackendConfig }>;
+
+const changedByEffects = new WeakMap<ServiceEffects, WeakMap<SoundBackend, ResolvedBackend>>();
+
+/** Remembered like the ports themselves. */
+function withEffects(backend: SoundBackend, service: Service, effects: ServiceEffects): ResolvedBackend {
+  let changed = changedByEffects.get(effects);
+  if (!changed) changedByEffects.set(effects, (changed = new WeakMap()));
+  const known = changed.get(backend);
+  if (known) return known;
+  const result = applyEffects(backend, service, effects);
+  changed.set(backend, result);
+  return result;
+}
+
+/** With a policy it is TLS, whatever `appProtocol` says. */
+function applyEffects({ key, config }: SoundBackend, service: Service, effects: ServiceEffects): ResolvedBackend {
+  const name = service.spec.ports?.find(
+    ({ port, protocol = 'TCP' }) => port === config.port && protocol === 'TCP',
+  )?.name;
+  const effect = (name === undefined ? undefined : effects.byPort[name]) ?? effects.whole;
+  if (!effect) return { key, config };
+  if ('refused' in effect) return { key, refused: effect.refused };
+  const protocol = config.protocol === 'h2c' || config.protocol === 'h2-tls' ? 'h2-tls' : 'http1-tls';
+  return { key, config: { ...config, protocol, tls: effect.tls } };
 }
 
 function makeBackend(service: Service, number: number | undefined): ResolvedBackend {

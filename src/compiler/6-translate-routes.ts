@@ -1,12 +1,13 @@
 /** Step 6: routes to table entries, whatever they attach to. Remembers which Services a route looked at: only their change touches it. */
 import type { AnyFilterDefinition } from '../contract/filter.ts';
 import type { BackendConfig } from '../contract/gateway-config.ts';
-import type { Key } from '../contract/keys.ts';
+import { partsOf, type Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
+import type { ResourceName } from '../model/resources.ts';
 import { resolveBackend, type BackendSurroundings } from './4-resolve-backends.ts';
 import type { RankedMatch } from './precedence.ts';
 import type { GrantIndex } from './reference-grants.ts';
-import type { TranslatedRoute } from './resolved.ts';
+import type { ServiceEffects, TranslatedRoute } from './resolved.ts';
 import type { HTTPRoute, Service } from './resource-types.ts';
 import { translateRule, type RuleSurroundings, type TranslatedRule } from './translate-rule.ts';
 
@@ -14,11 +15,18 @@ export interface TranslateSurroundings {
   readonly definitions: readonly AnyFilterDefinition[];
   readonly grants: GrantIndex;
   readonly services: ReadonlyMap<string, Service>;
+  /** What policies say, by Service. */
+  readonly effects: ReadonlyMap<string, ServiceEffects>;
+}
+
+interface Lookup {
+  readonly service: Service | undefined;
+  readonly effects: ServiceEffects | undefined;
 }
 
 interface Remembered {
   /** Every Service that was looked up, and what was found. */
-  readonly lookups: ReadonlyMap<string, Service | undefined>;
+  readonly lookups: ReadonlyMap<string, Lookup>;
   readonly value: TranslatedRoute;
   /** Whether a reference left the namespace, so that ReferenceGrants have a say. */
   readonly usesGrants: boolean;
@@ -37,27 +45,31 @@ export function translateRoute(
 ): TranslatedRoute {
   const known = memory.get(route);
   if (known && isStillTrue(known, around)) return known.value;
-  const lookups = new Map<string, Service | undefined>();
+  const lookups = new Map<string, Lookup>();
+  const services = new Set<ResourceName>();
   let usesGrants = false;
   const lookup: BackendSurroundings = {
     grants: around.grants,
     service(name) {
       const service = around.services.get(name);
-      lookups.set(name, service);
+      lookups.set(name, { service, effects: around.effects.get(name) });
       return service;
     },
+    effects: (name) => around.effects.get(name),
   };
   const surroundings: RuleSurroundings = {
     definitions: around.definitions,
     resolveBackend(ref) {
       usesGrants ||= ref.namespace !== undefined && ref.namespace !== route.metadata.namespace;
-      return resolveBackend(ref, { kind: route.kind, namespace: route.metadata.namespace }, lookup);
+      const resolved = resolveBackend(ref, { kind: route.kind, namespace: route.metadata.namespace }, lookup);
+      if ('key' in resolved) services.add(serviceOf(resolved.key));
+      return resolved;
     },
   };
   const rules = (route.spec.rules ?? [{}]).map((rule, index) =>
     translateRule(rule, { route, routeKey: key, index }, surroundings),
   );
-  const value = joinRules(route, key, rules);
+  const value = { ...joinRules(route, key, rules), services: [...services] };
   memory.set(route, { lookups, value, usesGrants, around });
   return value;
 }
@@ -65,14 +77,21 @@ export function translateRoute(
 function isStillTrue(known: Remembered, around: TranslateSurroundings): boolean {
   if (known.around === around) return true;
   if (known.usesGrants && known.around.grants !== around.grants) return false;
-  if (known.around.services !== around.services) {
-    for (const [name, service] of known.lookups) if (around.services.get(name) !== service) return false;
+  if (known.around.services !== around.services || known.around.effects !== around.effects) {
+    for (const [name, { service, effects }] of known.lookups) {
+      if (around.services.get(name) !== service || around.effects.get(name) !== effects) return false;
+    }
   }
   known.around = around;
   return true;
 }
 
-function joinRules(route: HTTPRoute, key: Key, rules: readonly TranslatedRule[]): TranslatedRoute {
+function serviceOf(backend: Key): ResourceName {
+  const { namespace, name } = partsOf(backend);
+  return `${namespace}/${name}`;
+}
+
+function joinRules(route: HTTPRoute, key: Key, rules: readonly TranslatedRule[]): Omit<TranslatedRoute, 'services'> {
   const { namespace, name, generation } = route.metadata;
   const backends = new Map<Key, BackendConfig>(rules.flatMap((rule) => rule.backends));
   return {

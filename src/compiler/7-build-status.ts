@@ -7,7 +7,9 @@ import { classConditions, defaultControllerName, type Selection } from './1-sele
 import { gatewayStatus, type GatewayStatus } from './gateway-status.ts';
 import { listenerSetStatus, type ListenerSetStatus } from './listener-set-status.ts';
 import type { StatusSurroundings } from './listener-status.ts';
+import { createAncestry, policyStatus, type PolicyStatus } from './policy-status.ts';
 import type {
+  AttachedPolicies,
   CompilerOptions,
   Facts,
   ResolvedGateway,
@@ -23,6 +25,7 @@ export type ResourceStatus =
   | GatewayStatus
   | ListenerSetStatus
   | { readonly parents: readonly RouteParentStatus[] }
+  | PolicyStatus
   | { readonly conditions: readonly Condition[] };
 
 export type Statuses = ReadonlyMap<Key, ResourceStatus>;
@@ -30,6 +33,7 @@ export type Statuses = ReadonlyMap<Key, ResourceStatus>;
 interface StatusInputs {
   readonly selection: Selection;
   readonly gateways: readonly ResolvedGateway[];
+  readonly policies: AttachedPolicies;
   readonly entries: RouteEntries;
   readonly shadows: ReadonlyMap<Key, Shadows>;
   /** Matches of which `shadows` says something new. */
@@ -42,9 +46,10 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
   const controllerName = options.controllerName ?? defaultControllerName;
   const counts = new Map<ResolvedListener, number>();
   const routes = new Map<Key, RouteEntry>();
+  const ancestry = createAncestry();
   let tops: ReadonlySet<Key> = new Set();
   let statuses: ReadonlyMap<Key, ResourceStatus> = new Map();
-  return ({ selection, gateways, entries, shadows, news, facts }) => {
+  return ({ selection, gateways, policies, entries, shadows, news, facts }) => {
     const changes = new Map<Key, ResourceStatus | null>();
     for (const entry of entries.removed) {
       count(counts, entry, -1);
@@ -62,6 +67,11 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
     }
     for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, shadows, controllerName));
     const top = topStatuses(selection, gateways, { counts, facts });
+    ancestry.update(entries);
+    for (const policy of policies.all) {
+      const status = policyStatus(policy, ancestry, controllerName);
+      if (status) top.set(policy.key, status);
+    }
     for (const key of tops) if (!top.has(key)) changes.set(key, null);
     for (const [key, status] of top) changes.set(key, status);
     tops = new Set(top.keys());
@@ -75,7 +85,7 @@ function topStatuses(
   { classes }: Selection,
   gateways: readonly ResolvedGateway[],
   around: StatusSurroundings,
-): ReadonlyMap<Key, ResourceStatus> {
+): Map<Key, ResourceStatus> {
   const top = new Map<Key, ResourceStatus>();
   for (const one of classes)
     top.set(keyOf('GatewayClass', '', one.metadata.name), { conditions: classConditions(one) });

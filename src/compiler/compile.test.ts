@@ -7,7 +7,7 @@ import type { ListenerProblem } from '../contract/messages.ts';
 import { nameOf, resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
 import { compile, createCompiler, noFacts, type CompilerOptions, type ResourceStatus } from './compile.ts';
 
-const options: CompilerOptions = { filters: [], gatewaysWithoutClass: 'Ours' };
+const options: CompilerOptions = { filters: [], policies: [], gatewaysWithoutClass: 'Ours' };
 const api = 'gateway.networking.k8s.io/v1';
 
 /** Resources that can be edited as a source does it: a kind that did not change keeps its map. */

@@ -3,13 +3,15 @@ import type { GatewayConfig } from '../contract/gateway-config.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { selectGateways } from './1-select-gateways.ts';
 import { createListenerMemory, resolveListeners } from './2-resolve-listeners.ts';
+import { createPolicyStep } from './5-attach-policies.ts';
 import type { TranslateSurroundings } from './6-translate-routes.ts';
 import { createStatusBuilder, type Statuses } from './7-build-status.ts';
 import { createConfigBuilder } from './build-config.ts';
 import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
 import { findListenerSets } from './listener-sets.ts';
-import { indexGrants } from './reference-grants.ts';
-import type { CompilerOptions, Facts, Note } from './resolved.ts';
+import { indexGrants, type GrantIndex } from './reference-grants.ts';
+import type { ReferenceWorld } from './references.ts';
+import type { AttachedPolicies, CompilerOptions, Facts, Note } from './resolved.ts';
 import type { Service } from './resource-types.ts';
 import { createRouteWalk } from './route-entries.ts';
 import { createShadowState, updateShadows } from './unreachable.ts';
@@ -33,6 +35,8 @@ export const noFacts: Facts = { acknowledged: null, defaultAddresses: [] };
 /** A compiler with memory: what did not change since the last call keeps its objects. */
 export function createCompiler(options: CompilerOptions): Compiler {
   const listenerMemory = createListenerMemory();
+  const grantsOf = rememberGrants();
+  const attachPolicies = createPolicyStep(options.policies);
   const surroundings = rememberSurroundings(options);
   const walkRoutes = createRouteWalk();
   const tables: HostnameTables = new Map();
@@ -40,17 +44,18 @@ export function createCompiler(options: CompilerOptions): Compiler {
   const buildConfig = createConfigBuilder();
   const buildStatuses = createStatusBuilder(options);
   return (resources, facts) => {
-    const translation = surroundings(resources);
+    const world = { resources, grants: grantsOf(resources) };
     const selection = selectGateways(resources, options);
     const listenerSets = findListenerSets(selection.gateways, resources);
-    const world = { resources, grants: translation.grants };
     const gateways = resolveListeners(selection.gateways, { world, listenerSets }, listenerMemory);
+    const policies = attachPolicies(world);
+    const translation = surroundings(world, policies);
     const entries = walkRoutes({ resources, gateways, translation });
     const changed = updateHostnameTables(tables, entries);
     const news = updateShadows(shadows, { tables, changed, gateways });
     const config = buildConfig({ gateways, entries, tables, changed });
-    const statuses = buildStatuses({ selection, gateways, entries, shadows: shadows.found, news, facts });
-    const notes = [...selection.notes, ...listenerSets.notes, ...entries.notes];
+    const statuses = buildStatuses({ selection, gateways, policies, entries, shadows: shadows.found, news, facts });
+    const notes = [...selection.notes, ...listenerSets.notes, ...policies.notes, ...entries.notes];
     return { config, statuses, notes };
   };
 }
@@ -60,17 +65,25 @@ export function compile(resources: ResourceSet, options: CompilerOptions, facts:
   return createCompiler(options)(resources, facts);
 }
 
-/** The same object as long as Services and ReferenceGrants are the same, so that routes need not ask again. */
-function rememberSurroundings(options: CompilerOptions): (resources: ResourceSet) => TranslateSurroundings {
-  let grantsFrom: unknown;
-  let around: TranslateSurroundings | undefined;
+function rememberGrants(): (resources: ResourceSet) => GrantIndex {
+  let from: unknown;
+  let grants: GrantIndex = new Map();
   return (resources) => {
+    if (from !== resources.of('ReferenceGrant')) grants = indexGrants(resources);
+    from = resources.of('ReferenceGrant');
+    return grants;
+  };
+}
+
+/** The same object as long as Services, ReferenceGrants and policies are the same, so that routes need not ask again. */
+function rememberSurroundings(
+  options: CompilerOptions,
+): (world: ReferenceWorld, policies: AttachedPolicies) => TranslateSurroundings {
+  let around: TranslateSurroundings | undefined;
+  return ({ resources, grants }, { services: effects }) => {
     const services = resources.of<Service>('Service');
-    const isSameGrants = around !== undefined && grantsFrom === resources.of('ReferenceGrant');
-    if (around && isSameGrants && around.services === services) return around;
-    grantsFrom = resources.of('ReferenceGrant');
-    const grants = around && isSameGrants ? around.grants : indexGrants(resources);
-    around = { definitions: options.filters, grants, services };
+    if (around?.services === services && around.grants === grants && around.effects === effects) return around;
+    around = { definitions: options.filters, grants, services, effects };
     return around;
   };
 }

@@ -30,7 +30,7 @@ function compileRules(rules: readonly unknown[], listeners: readonly unknown[] =
     make('Service', 'v1', { ports: [{ port: 80 }] }),
   ];
   const kinds = new Map(resources.map((one) => [one.kind, new Map([[nameOf(one), one]])]));
-  return compile(resourceSet(kinds), { filters, gatewaysWithoutClass: 'Ours' }, noFacts);
+  return compile(resourceSet(kinds), { filters, policies: [], gatewaysWithoutClass: 'Ours' }, noFacts);
 }
 
 function routeConditions({ statuses }: Compiled): ReadonlyMap<string, Condition> {
@@ -119,7 +119,7 @@ test('a route whose two parentRefs meet in one listener is counted once', () => 
     make('HTTPRoute', 'route', { parentRefs: [{ name: 'gw' }, { name: 'gw', port: 80 }], rules: [good] }),
   ];
   const kinds = new Map(resources.map((one) => [one.kind, new Map([[nameOf(one), one]])]));
-  const { config, statuses } = compile(resourceSet(kinds), { filters, gatewaysWithoutClass: 'Ours' });
+  const { config, statuses } = compile(resourceSet(kinds), { filters, policies: [], gatewaysWithoutClass: 'Ours' });
   const status = statuses.get('Gateway/default/gw');
   assert.ok(status && 'listeners' in status);
   assert.equal(status.listeners[0]?.attachedRoutes, 1);

@@ -25,7 +25,7 @@ export function resolveListener(spec: Listener, around: ListenerSurroundings): R
   const rules = rulesOf(spec);
   const hostname = normaliseHostname(spec.hostname);
   const key = keyOf(owner.kind, owner.metadata.namespace, owner.metadata.name, spec.name);
-  const base = { key, spec, hostname, conflicted, overlapping: null };
+  const base = { key, gateway: around.gateway, spec, hostname, conflicted, overlapping: null };
   if (!rules) {
     const message = `protocol ${spec.protocol} is not supported: use ${supportedProtocols.join(' or ')}`;
     const accepted = { reason: 'UnsupportedProtocol', message };

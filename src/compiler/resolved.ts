@@ -8,6 +8,8 @@ import type {
   RuleConfig,
 } from '../contract/gateway-config.ts';
 import type { AnyFilterDefinition } from '../contract/filter.ts';
+import type { AnyPolicyDefinition, BackendEffect } from '../contract/policy.ts';
+import type { Resource, ResourceName } from '../model/resources.ts';
 import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { Problem } from '../contract/problem.ts';
@@ -17,6 +19,7 @@ import type { Gateway, HTTPRoute, Listener, ListenerSet, ParentReference, RouteG
 /** What a compiler is made with. */
 export interface CompilerOptions {
   readonly filters: readonly AnyFilterDefinition[];
+  readonly policies: readonly AnyPolicyDefinition[];
   /** The GatewayClasses that are ours name this controller. */
   readonly controllerName?: string;
   /** Standalone: `Ours` takes Gateways of a class that no GatewayClass document describes. */
@@ -46,6 +49,8 @@ export interface SelectedListenerSet {
 
 export interface ResolvedListener {
   readonly key: Key;
+  /** Of the Gateway that serves it. */
+  readonly gateway: Key;
   readonly spec: Listener;
   readonly hostname: string;
   /** Route kinds that may attach, of those that the protocol can carry. */
@@ -133,9 +138,41 @@ export interface TranslatedRoute {
   readonly filters: readonly (readonly [Key, FilterConfig])[];
   readonly backends: readonly (readonly [Key, BackendConfig])[];
   readonly matches: readonly RankedMatch[];
+  /** The Services that it refers to, as far as they exist. */
+  readonly services: readonly ResourceName[];
   readonly accepted: Problem | null;
   readonly partiallyInvalid: Problem | null;
   readonly resolvedRefs: Problem | null;
+}
+
+/** One of a policy's targets: a Service, or one port of it. */
+export interface PolicyPlace {
+  readonly service: ResourceName;
+  /** Null: the whole Service. */
+  readonly portName: string | null;
+  /** Why the policy has no effect there. */
+  readonly problem: Problem | null;
+}
+
+export interface ResolvedPolicy {
+  readonly policy: Resource;
+  readonly key: Key;
+  readonly places: readonly PolicyPlace[];
+  readonly accepted: Problem | null;
+  readonly resolvedRefs: Problem | null;
+}
+
+/** What policies do to the ports of a Service. */
+export interface ServiceEffects {
+  readonly whole: BackendEffect | null;
+  /** By the name of the port; goes before `whole`. */
+  readonly byPort: Readonly<Record<string, BackendEffect>>;
+}
+
+export interface AttachedPolicies {
+  readonly all: readonly ResolvedPolicy[];
+  readonly services: ReadonlyMap<ResourceName, ServiceEffects>;
+  readonly notes: readonly Note[];
 }
 
 /** Something worth telling the user that no status has a place for. */

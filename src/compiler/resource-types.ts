@@ -17,5 +17,14 @@ export type {
   SessionPersistence,
 } from '../model/schema/types.generated.ts';
 
-export type { EndpointSlice, Namespace, Secret, Service, ServicePort } from '../model/core.ts';
+export type { LocalPolicyTargetReferenceWithSectionName as PolicyTargetReference } from '../model/schema/types.generated.ts';
+export type {
+  ClusterTrustBundle,
+  ConfigMap,
+  EndpointSlice,
+  Namespace,
+  Secret,
+  Service,
+  ServicePort,
+} from '../model/core.ts';
 export { gatewayGroup } from '../model/kinds.ts';

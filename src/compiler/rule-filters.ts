@@ -40,8 +40,8 @@ export function translateFilters(
       continue;
     }
     const result = compileFilter(definition, spec, around);
-    if (result.unresolved) {
-      unresolved.push(result.unresolved);
+    if (result.unresolved ?? result.refused) {
+      if (result.unresolved) unresolved.push(result.unresolved);
       isBroken ||= definition.whenUnresolved !== 'Skip';
     } else if (result.problem) {
       problem ??= { ...result.problem, message: `filters[${index}] ${spec.type}: ${result.problem.message}` };
@@ -57,6 +57,8 @@ interface CompiledFilter {
   readonly config?: unknown;
   readonly problem?: Problem;
   readonly unresolved?: Problem;
+  /** A policy forbids the use of its backend. */
+  readonly refused?: Problem;
 }
 
 function compileFilter(
@@ -65,17 +67,19 @@ function compileFilter(
   around: FilterSurroundings,
 ): CompiledFilter {
   let unresolved: Problem | undefined;
+  let refused: Problem | undefined;
   // The discriminator `type` names the one field that is set.
   const fields = spec as unknown as Readonly<Record<string, unknown>>;
   const result = definition.compile(fields[definition.field] ?? {}, {
     resolveBackend(ref) {
       const resolved = around.resolveBackend(ref as HTTPBackendRef);
-      if (!('problem' in resolved)) return { backend: resolved.key };
-      unresolved ??= resolved.problem;
-      return resolved;
+      if ('config' in resolved) return { backend: resolved.key };
+      if ('problem' in resolved) unresolved ??= resolved.problem;
+      else refused ??= resolved.refused;
+      return { problem: 'problem' in resolved ? resolved.problem : resolved.refused };
     },
   });
-  if (unresolved) return { unresolved };
+  if (unresolved ?? refused) return { unresolved, refused };
   return 'problem' in result ? { problem: result.problem } : { config: result.config };
 }
 

@@ -43,7 +43,7 @@ export function translateRule(rule: HTTPRouteRule, place: RulePlace, around: Rul
     definitions: around.definitions,
     resolveBackend(ref) {
       const resolved = around.resolveBackend(ref);
-      if ('key' in resolved) backends.set(resolved.key, resolved.config);
+      if ('config' in resolved) backends.set(resolved.key, resolved.config);
       return resolved;
     },
   };
@@ -62,7 +62,7 @@ export function translateRule(rule: HTTPRouteRule, place: RulePlace, around: Rul
   const head = { route: place.routeKey, origin: originOf(rule, place) };
   if (problem !== null || filters.isBroken) {
     // Its requests must neither skip a filter nor fall to a wider rule: they are answered with 500.
-    const reason = problem?.reason ?? unresolved[0]?.reason ?? 'UnsupportedValue';
+    const reason = problem?.reason ?? brokenReason(filters);
     const config = { ...head, filters: [], backends: [{ problem: reason, weight: 1, filters: [] }] };
     return { ...base, config, filters: [], backends: [] };
   }
@@ -96,10 +96,16 @@ function translateBackendRef(ref: HTTPBackendRef, key: Key, around: RuleSurround
   const weight = ref.weight ?? 1;
   const own = 'problem' in resolved ? [resolved.problem] : [];
   const unresolved = [...own, ...filters.unresolved];
-  const reason = own[0]?.reason ?? (filters.isBroken ? filters.unresolved[0]?.reason : undefined);
+  const refused = 'refused' in resolved ? resolved.refused.reason : undefined;
+  const reason = own[0]?.reason ?? refused ?? (filters.isBroken ? brokenReason(filters) : undefined);
   if (reason !== undefined || 'problem' in resolved) {
     return { weighted: { problem: reason, weight, filters: [] }, filters: { ...filters, filters: [] }, unresolved };
   }
   const keys = filters.filters.map(([filterKey]) => filterKey);
   return { weighted: { backend: resolved.key, weight, filters: keys }, filters, unresolved };
+}
+
+/** A filter whose backend a policy refuses is broken too, although nothing is unresolved. */
+function brokenReason(filters: TranslatedFilters): string {
+  return filters.unresolved[0]?.reason ?? 'UnsupportedValue';
 }

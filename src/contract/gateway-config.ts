@@ -158,10 +158,18 @@ export interface BackendConfig {
 }
 
 export interface BackendTls {
-  /** SNI, and the name the certificate must carry. */
+  /** SNI, and the name the certificate must carry where `subjectAltNames` is absent. */
   readonly serverName: string;
+  /** The certificate must carry one of these. */
+  readonly subjectAltNames?: readonly SubjectAltName[];
   /** PEM; absent: the system's CAs. */
   readonly ca?: string;
+}
+
+export interface SubjectAltName {
+  readonly type: 'Hostname' | 'URI';
+  /** A hostname is in lower case and may be a wildcard's match; a URI is compared as it is. */
+  readonly value: string;
 }
 
 export type LoadBalancing =

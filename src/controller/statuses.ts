@@ -15,6 +15,7 @@ export interface ResourceStatus {
     readonly conditions?: readonly TimedCondition[];
   }[];
   readonly parents?: readonly { readonly parentRef: unknown; readonly conditions?: readonly TimedCondition[] }[];
+  readonly ancestors?: readonly { readonly ancestorRef: unknown; readonly conditions?: readonly TimedCondition[] }[];
 }
 
 export type Statuses = ReadonlyMap<Key, ResourceStatus>;
@@ -86,6 +87,9 @@ export function badNewsOf(statuses: Statuses): BadNews[] {
     ),
     ...(status.parents ?? []).flatMap(({ parentRef, conditions }) =>
       troubles(conditions).map((news) => ({ key, part: `parent ${parentText(parentRef)}`, ...news })),
+    ),
+    ...(status.ancestors ?? []).flatMap(({ ancestorRef, conditions }) =>
+      troubles(conditions).map((news) => ({ key, part: `ancestor ${parentText(ancestorRef)}`, ...news })),
     ),
   ]);
 }

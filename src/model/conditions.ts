@@ -1,6 +1,6 @@
 /** Every condition that Headgate writes, with its reasons: the vocabulary of statuses. docs/conditions.md explains each; a test compares the two. */
 
-/** Type → reasons, for each kind of object that carries conditions. `Route` stands for a route's entry for one parent. */
+/** Type → reasons, for each kind of object that carries conditions. `Route` stands for a route's entry for one parent, `Policy` for a policy's entry for one ancestor. */
 export const conditionReasons = {
   GatewayClass: {
     Accepted: ['Accepted', 'InvalidParameters'],
@@ -42,6 +42,10 @@ export const conditionReasons = {
     ResolvedRefs: ['ResolvedRefs', 'BackendNotFound', 'RefNotPermitted', 'InvalidKind', 'UnsupportedProtocol'],
     PartiallyInvalid: ['UnsupportedValue', 'IncompatibleFilters'],
     'headgate.dev/Unreachable': ['Shadowed', 'ListenerNotServed'],
+  },
+  Policy: {
+    Accepted: ['Accepted', 'Conflicted', 'Invalid', 'NoValidCACertificate', 'TargetNotFound'],
+    ResolvedRefs: ['ResolvedRefs', 'InvalidCACertificateRef', 'InvalidKind'],
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 

@@ -48,6 +48,20 @@ export interface Secret extends Resource {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+export interface ConfigMap extends Resource {
+  readonly kind: 'ConfigMap';
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** GEP-5075. */
+export interface ClusterTrustBundle extends Resource {
+  readonly kind: 'ClusterTrustBundle';
+  readonly spec: {
+    /** PEM. */
+    readonly trustBundle?: string;
+  };
+}
+
 export interface Namespace extends Resource {
   readonly kind: 'Namespace';
 }
@@ -92,10 +106,15 @@ const schemas: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
   },
   Secret: { type: text, data: texts, stringData: texts },
   ConfigMap: { data: texts, binaryData: texts },
+  ClusterTrustBundle: { spec: open({ signerName: text, trustBundle: text }) },
   Namespace: {},
 };
 
-const required: Readonly<Record<string, readonly string[]>> = { EndpointSlice: ['addressType'], Service: ['spec'] };
+const required: Readonly<Record<string, readonly string[]>> = {
+  ClusterTrustBundle: ['spec'],
+  EndpointSlice: ['addressType'],
+  Service: ['spec'],
+};
 
 /** An object of which more may be there than is named. */
 function open(properties: Readonly<Record<string, Schema>>, requiredFields: readonly string[] = []): Schema {

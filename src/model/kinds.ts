@@ -44,6 +44,12 @@ export const kinds: readonly KindDefinition[] = [
   coreKind('ConfigMap', 'configmaps'),
   { ...coreKind('Namespace', 'namespaces'), scope: 'Cluster' },
   { ...coreKind('EndpointSlice', 'endpointslices'), group: 'discovery.k8s.io' },
+  {
+    ...coreKind('ClusterTrustBundle', 'clustertrustbundles'),
+    group: 'certificates.k8s.io',
+    versions: ['v1', 'v1beta1', 'v1alpha1'],
+    scope: 'Cluster',
+  },
 ];
 
 /** Kinds that were renamed without a change inside. */

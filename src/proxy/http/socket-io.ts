@@ -5,6 +5,7 @@
 // oxlint-disable no-underscore-dangle -- a socket's handle is reached by no other name
 import net from 'node:net';
 import tls from 'node:tls';
+import { checkIdentity, type WantedIdentity } from './server-identity.ts';
 
 /** What reads a socket. */
 export interface Receiver {
@@ -65,11 +66,11 @@ export interface ConnectTarget {
   readonly tls?: ConnectTls;
 }
 
-export interface ConnectTls {
-  /** SNI, and the name the certificate must carry. */
-  readonly serverName: string;
+export interface ConnectTls extends WantedIdentity {
   /** PEM; absent: the system's CAs. */
   readonly ca?: string;
+  /** PEM; shown to a backend that asks for one. */
+  readonly clientCertificate?: { readonly certificate: string; readonly key: string };
   /** What is offered by ALPN. */
   readonly protocols: readonly string[];
 }
@@ -95,13 +96,17 @@ export function connectSocket(target: ConnectTarget, receiver: Receiver): net.So
 const contexts = new Map<string, tls.SecureContext>();
 const MAX_CONTEXTS = 256;
 
-/** A context costs milliseconds and hundreds of KiB to make: one for each set of CAs. */
-function contextFor(ca: string): tls.SecureContext {
-  let context = contexts.get(ca);
+/** A context costs milliseconds and hundreds of KiB to make: one for each set of CAs and client certificate. */
+function contextFor({ ca, clientCertificate: own }: ConnectTls): tls.SecureContext {
+  const name = `${ca ?? ''} ${own?.certificate ?? ''} ${own?.key ?? ''}`;
+  let context = contexts.get(name);
   if (context === undefined) {
     if (contexts.size >= MAX_CONTEXTS) contexts.clear();
-    context = tls.createSecureContext(ca === '' ? {} : { ca });
-    contexts.set(ca, context);
+    context = tls.createSecureContext({
+      ...(ca === undefined ? {} : { ca }),
+      ...(own === undefined ? {} : { cert: own.certificate, key: own.key }),
+    });
+    contexts.set(name, context);
   }
   return context;
 }
@@ -111,9 +116,9 @@ function tlsOptions(options: ConnectTls): tls.ConnectionOptions {
   return {
     // SNI carries names only (RFC 6066 §3).
     servername: net.isIP(serverName) === 0 ? serverName : '',
-    secureContext: contextFor(options.ca ?? ''),
+    secureContext: contextFor(options),
     ALPNProtocols: [...options.protocols],
     rejectUnauthorized: true,
-    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(serverName, certificate),
+    checkServerIdentity: (_host, certificate) => checkIdentity(options, certificate),
   };
 }

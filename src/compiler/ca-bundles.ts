@@ -1,0 +1,66 @@
+/** CA certificates from ConfigMaps and ClusterTrustBundles, each checked before a proxy sees it. */
+import { X509Certificate } from 'node:crypto';
+import type { CaReference } from '../contract/policy.ts';
+import type { Problem } from '../contract/problem.ts';
+import type { Resource } from '../model/resources.ts';
+import type { References } from './references.ts';
+import type { ClusterTrustBundle, ConfigMap } from './resource-types.ts';
+
+export type CaBundle = { readonly pem: string } | { readonly problem: Problem };
+
+/** `InvalidKind`, or `InvalidCACertificateRef` with what is wrong. Permission is the caller's business. */
+export function resolveCaBundle(
+  { group, kind, name }: CaReference,
+  namespace: string,
+  references: References,
+): CaBundle {
+  if (group === '' && kind === 'ConfigMap') {
+    const full = `${namespace}/${name}`;
+    const configMap = references.find<ConfigMap>('ConfigMap', full);
+    if (!configMap) return invalid(`ConfigMap ${full} does not exist: create it with the key ca.crt`);
+    const text = configMap.data?.['ca.crt'];
+    return text ? checked(configMap, text, `ca.crt of ConfigMap ${full}`) : invalid(`ConfigMap ${full} has no ca.crt`);
+  }
+  // GEP-5075: cluster-scoped, open to everybody.
+  if (group === 'certificates.k8s.io' && kind === 'ClusterTrustBundle') {
+    const bundle = references.find<ClusterTrustBundle>('ClusterTrustBundle', name);
+    if (!bundle) return invalid(`ClusterTrustBundle ${name} does not exist`);
+    return checked(bundle, bundle.spec.trustBundle ?? '', `spec.trustBundle of ClusterTrustBundle ${name}`);
+  }
+  const what = `${kind}${group && ` of group ${group}`}`;
+  const message = `${name} is a ${what}: CA certificates are read from the key ca.crt of a ConfigMap, or from a ClusterTrustBundle`;
+  return { problem: { reason: 'InvalidKind', message } };
+}
+
+const known = new WeakMap<Resource, CaBundle>();
+
+/** Remembered by the object. What stands around the certificates is left out: some bundles carry comments. */
+function checked(holder: Resource, text: string, name: string): CaBundle {
+  const before = known.get(holder);
+  if (before) return before;
+  const result = check(text, name);
+  known.set(holder, result);
+  return result;
+}
+
+function check(text: string, name: string): CaBundle {
+  const blocks =
+    text.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) return invalid(`${name} holds no PEM certificate`);
+  for (const [i, block] of blocks.entries()) {
+    if (!isCertificate(block)) return invalid(`certificate ${i + 1} of ${name} cannot be read`);
+  }
+  return { pem: blocks.join('\n') };
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+function invalid(message: string): CaBundle {
+  return { problem: { reason: 'InvalidCACertificateRef', message } };
+}

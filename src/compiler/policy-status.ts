@@ -1,0 +1,87 @@
+/** The status of policies: an entry for each Gateway from which a route leads to a target. */
+import { partsOf, type Key } from '../contract/keys.ts';
+import type { Condition, Finding } from '../model/conditions.ts';
+import type { ResourceName } from '../model/resources.ts';
+import type { PolicyPlace, ResolvedPolicy, RouteEntries, RouteEntry } from './resolved.ts';
+import { gatewayGroup, type ParentReference } from './resource-types.ts';
+
+export interface PolicyStatus {
+  readonly ancestors: readonly {
+    readonly ancestorRef: ParentReference;
+    readonly controllerName: string;
+    readonly conditions: readonly Condition[];
+  }[];
+}
+
+/** The API allows so many. */
+const maxAncestors = 16;
+
+/** Which Gateways lead to which Services, kept up to date route by route. */
+export interface Ancestry {
+  update(entries: RouteEntries): void;
+  /** Keys of the Gateways with a route to the Service. */
+  gatewaysOf(service: ResourceName): Iterable<Key>;
+}
+
+export function createAncestry(): Ancestry {
+  /** Routes by Service and Gateway. */
+  const counts = new Map<ResourceName, Map<Key, number>>();
+  const add = (entry: RouteEntry, step: 1 | -1): void => {
+    const { services } = entry.translated;
+    if (services.length === 0) return;
+    const gateways = new Set(entry.attached.parents.flatMap((parent) => parent.listeners.map((one) => one.gateway)));
+    for (const service of services) {
+      const byGateway = counts.get(service) ?? new Map<Key, number>();
+      counts.set(service, byGateway);
+      for (const gateway of gateways) {
+        const total = (byGateway.get(gateway) ?? 0) + step;
+        if (total > 0) byGateway.set(gateway, total);
+        else byGateway.delete(gateway);
+      }
+      if (byGateway.size === 0) counts.delete(service);
+    }
+  };
+  return {
+    update({ removed, added }) {
+      for (const entry of removed) add(entry, -1);
+      for (const entry of added) add(entry, 1);
+    },
+    gatewaysOf: (service) => counts.get(service)?.keys() ?? [],
+  };
+}
+
+/** Null where no route of ours leads to a target: then it is not ours to speak. */
+export function policyStatus(
+  resolved: ResolvedPolicy,
+  ancestry: Ancestry,
+  controllerName: string,
+): PolicyStatus | null {
+  const placesOf = new Map<Key, PolicyPlace[]>();
+  for (const place of resolved.places) {
+    for (const gateway of ancestry.gatewaysOf(place.service)) {
+      placesOf.set(gateway, [...(placesOf.get(gateway) ?? []), place]);
+    }
+  }
+  if (placesOf.size === 0) return null;
+  const ordered = [...placesOf].toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, maxAncestors);
+  const observedGeneration = resolved.policy.metadata.generation ?? 0;
+  return {
+    ancestors: ordered.map(([gateway, places]) => {
+      const { kind, namespace, name } = partsOf(gateway);
+      const conditions = findingsOf(resolved, places).map((finding) => ({ ...finding, observedGeneration }));
+      return { ancestorRef: { group: gatewayGroup, kind, namespace, name }, controllerName, conditions };
+    }),
+  };
+}
+
+function findingsOf({ accepted, resolvedRefs }: ResolvedPolicy, places: readonly PolicyPlace[]): readonly Finding[] {
+  const problem = places.find((place) => place.problem)?.problem ?? accepted;
+  return [
+    problem
+      ? { type: 'Accepted', status: 'False', ...problem }
+      : { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the policy is in force' },
+    resolvedRefs
+      ? { type: 'ResolvedRefs', status: 'False', ...resolvedRefs }
+      : { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: 'all references are resolved' },
+  ];
+}
