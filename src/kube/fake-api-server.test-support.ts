@@ -31,6 +31,7 @@ export type FakeHandler = (request: FakeRequest, response: ServerResponse) => bo
 
 interface Watcher {
   readonly collection: string;
+  readonly parts: (object: FakeObject) => FakeObject;
   readonly response: ServerResponse;
 }
 
@@ -176,7 +177,7 @@ export class FakeApiServer {
     if (method === 'POST') return this.#write(place.collection, request, { response, mustExist: false });
     if (place.name !== undefined) return this.#answerObject({ ...place, name: place.name }, request, response);
     if (query.get('watch') === 'true') return this.#watch(place.collection, request, response);
-    this.#list(place.collection, query, response);
+    this.#list(place.collection, request, response);
   }
 
   #answerObject(
@@ -219,15 +220,15 @@ export class FakeApiServer {
     send(response, mustExist ? 200 : 201, this.put(collection, object));
   }
 
-  #list(collection: string, query: URLSearchParams, response: ServerResponse): void {
+  #list(collection: string, { query, headers }: FakeRequest, response: ServerResponse): void {
     const all = this.#objectsOf(collection);
     const from = Number(query.get('continue') ?? 0);
     const to = from + Number(query.get('limit') ?? all.length);
     const metadata = { resourceVersion: String(this.#version), ...(to < all.length && { continue: String(to) }) };
-    send(response, 200, { kind: 'List', metadata, items: all.slice(from, to) });
+    send(response, 200, { kind: 'List', metadata, items: all.slice(from, to).map(partsOf(headers)) });
   }
 
-  #watch(collection: string, { query }: FakeRequest, response: ServerResponse): void {
+  #watch(collection: string, { query, headers }: FakeRequest, response: ServerResponse): void {
     const isList = query.get('sendInitialEvents') === 'true';
     if (isList && !this.isStreamingLists) return answer(response, 422, 'Invalid');
     const from = Number(query.get('resourceVersion') ?? this.#version);
@@ -240,8 +241,9 @@ export class FakeApiServer {
           { type: 'BOOKMARK', object: endOfList(this.#version) },
         ]
       : this.#events.filter((event) => event.collection === collection && event.version > from);
-    for (const { type, object } of lines) response.write(`${JSON.stringify({ type, object })}\n`);
-    const watcher = { collection, response };
+    const parts = partsOf(headers);
+    for (const { type, object } of lines) response.write(`${JSON.stringify({ type, object: parts(object) })}\n`);
+    const watcher = { collection, response, parts };
     this.#watchers.add(watcher);
     response.on('close', () => this.#watchers.delete(watcher));
   }
@@ -252,13 +254,18 @@ export class FakeApiServer {
 
   #publish(collection: string, type: string, object: FakeObject): void {
     this.#events.push({ version: this.#version, collection, type, object });
-    const line = `${JSON.stringify({ type, object })}\n`;
-    for (const watcher of this.#watchers) if (watcher.collection === collection) watcher.response.write(line);
+    for (const watcher of this.#watchers)
+      if (watcher.collection === collection)
+        watcher.response.write(`${JSON.stringify({ type, object: watcher.parts(object) })}\n`);
   }
 }
 
 function keyOf(collection: string, { namespace, name }: FakeObject['metadata']): string {
   return `${collection} ${namespace ? `${namespace}/${name}` : name}`;
+}
+
+function partsOf({ accept }: FakeRequest['headers']): (object: FakeObject) => FakeObject {
+  return accept?.includes('as=PartialObjectMetadata') ? ({ metadata }) => ({ metadata }) : (object) => object;
 }
 
 function endOfList(version: number): FakeObject {

@@ -60,7 +60,8 @@ test('the first one leads; when it ends it gives the lease up, and the second on
   const b = contend(t, server, 'b');
   await until(() => b.holders.includes('a'));
   assert.equal(b.election.isLeader, false);
-  const renewals = () => server.requests.filter(({ method, headers }) => method === 'PUT' && headers['x-contender'] === 'a');
+  const renewals = () =>
+    server.requests.filter(({ method, headers }) => method === 'PUT' && headers['x-contender'] === 'a');
   await until(() => renewals().length >= 3);
   await a.election.close();
   assert.equal(holderIn(server), '');

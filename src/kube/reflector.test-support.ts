@@ -81,7 +81,8 @@ export function observe(
     async until(condition) {
       const limit = AbortSignal.timeout(5000);
       while (!condition()) {
-        if (limit.aborted) throw new Error(`waited in vain; ${changes.join(', ')}; ${states.map(({ type }) => type).join()}`);
+        if (limit.aborted)
+          throw new Error(`waited in vain; ${changes.join(', ')}; ${states.map(({ type }) => type).join()}`);
         await new Promise<void>((resolve) => {
           wake = resolve;
           limit.addEventListener('abort', () => resolve(), { once: true });

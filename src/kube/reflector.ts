@@ -25,7 +25,8 @@ export interface ReflectorOptions<T> {
   /** Where the objects may live, the preferred version first; the first that the server has is used. */
   readonly paths: readonly [CollectionPath, ...CollectionPath[]];
   readonly parts?: 'All' | 'Metadata';
-  readonly transform: (object: ServerObject) => T;
+  /** `path` tells the version that the object comes in. */
+  readonly transform: (object: ServerObject, path: CollectionPath) => T;
   /** What came together comes in one call. */
   readonly onChanges: (changes: readonly Change<T>[]) => void;
   /** Once when it changes; a failure with another reason is a change. */
@@ -87,7 +88,16 @@ export class Reflector<T> {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#clock = options.clock ?? systemClock;
-    this.store = new ObjectStore(options.transform);
+    this.store = new ObjectStore((object) => options.transform(object, this.#path));
+  }
+
+  /** Where the objects live; undefined where the server does not have them. */
+  get path(): CollectionPath | undefined {
+    return this.#hasSynced && this.#state.type !== 'Absent' ? this.#path : undefined;
+  }
+
+  get #path(): CollectionPath {
+    return this.#options.paths[this.#pathIndex]!;
   }
 
   get state(): ReflectorState {
@@ -135,10 +145,10 @@ export class Reflector<T> {
 
   /** One list or one watch, until it is over. */
   async #attempt(): Promise<StreamEnd> {
-    const { client, paths, parts } = this.#options;
+    const { client, parts } = this.#options;
     const { silenceMs, stableMs } = this.#limits;
     const { signal } = this.#abort;
-    const path = paths[this.#pathIndex]!;
+    const path = this.#path;
     const startedAt = this.#clock.now();
     if (this.#version === undefined && this.#listing !== 'Streamed') return this.#listPaged(path);
     const query = this.#version === undefined ? streamQuery(this.#clock) : watchQuery(this.#version, this.#clock);
