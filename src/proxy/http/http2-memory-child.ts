@@ -68,7 +68,7 @@ async function mutateFor(milliseconds: number): Promise<void> {
 async function mutateAndMeasure(): Promise<void> {
   for (const milliseconds of [1000, 3000]) {
     await mutateFor(milliseconds);
-    await new Promise((resolve) => setImmediate(resolve));
+    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
     process.send!(measure(0));
   }
   process.disconnect!();
