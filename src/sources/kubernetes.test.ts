@@ -23,9 +23,9 @@ function collections(...without: string[]): string[] {
   return [...all, definitions].filter((collection) => !without.includes(collection));
 }
 
-function gateway(name: string, secret?: string): FakeObject {
-  const tls = { mode: 'Terminate', certificateRefs: [{ name: secret }] };
-  const listener = secret ? { port: 443, protocol: 'HTTPS', tls } : { port: 80, protocol: 'HTTP' };
+function gateway(name: string, secretName?: string): FakeObject {
+  const tls = { mode: 'Terminate', certificateRefs: [{ name: secretName }] };
+  const listener = secretName ? { port: 443, protocol: 'HTTPS', tls } : { port: 80, protocol: 'HTTP' };
   const spec = { gatewayClassName: 'headgate', listeners: [{ name: 'one', ...listener }] };
   return { metadata: { name, namespace: 'default', generation: 1 }, spec };
 }
