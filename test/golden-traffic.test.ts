@@ -97,7 +97,9 @@ for (const { name, inPath, trafficPath } of goldenCases()) {
       if (port === undefined) assert.equal(step.expect.status, 0, 'nothing listens, so nothing can be expected');
       else {
         const isTls = Object.values(config.listeners).some((listener) => listener.port === port && listener.tls);
-        check(step, await ask({ ...step, port, isTls, host: step.host ?? 'test.example' }), originalText(portOf));
+        const answer = ask({ ...step, port, isTls, host: step.host ?? 'test.example' });
+        if (step.expect.status === 0) await assert.rejects(answer, step.path);
+        else check(step, await answer, originalText(portOf));
       }
     }
   });

@@ -27,7 +27,10 @@ export interface TrafficStep {
   /** With query, as it stands on the request line. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The client shows the certificate of that name in test/certificates; absent: none. */
+  readonly certificate?: 'client' | 'other-client';
   readonly expect: {
+    /** 0: the connection fails. */
     readonly status: number;
     /** Name of the Service that answered, or of one of several that may. The runner puts an echo behind every Service port. */
     readonly backend?: string | readonly string[];
@@ -130,9 +133,18 @@ function nameOfKey(key: Key): string {
   return [...(namespace === 'default' ? [] : [namespace]), name, ...(section === '' ? [] : [section])].join('/');
 }
 
-function listenerText({ protocol, port, hostname, addresses, tls }: GatewayConfig['listeners'][Key]): string {
+function listenerText({
+  protocol,
+  port,
+  hostname,
+  addresses,
+  tls,
+  clientCertificate,
+}: GatewayConfig['listeners'][Key]): string {
   const certificates = tls ? ` certificates ${tls.certificates.map(nameOfKey).join(' ')}` : '';
-  return `${protocol} ${port} ${hostname || '*'}${addresses.length > 0 ? ` on ${addresses.join(' ')}` : ''}${certificates}`;
+  const clients = tls?.clientValidation ? ` clients ${tls.clientValidation.mode}` : '';
+  const own = clientCertificate ? `, client certificate ${clientCertificate.origin.name}` : '';
+  return `${protocol} ${port} ${hostname || '*'}${addresses.length > 0 ? ` on ${addresses.join(' ')}` : ''}${certificates}${clients}${own}`;
 }
 
 function matchText({ rule, path, method, headers = [], query = [] }: MatchConfig): string {

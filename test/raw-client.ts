@@ -1,6 +1,8 @@
 /** One HTTP/1.1 request on a connection of its own, over TCP or TLS, byte for byte as it is given. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import tls from 'node:tls';
 
 export interface AskOptions {
@@ -12,6 +14,8 @@ export interface AskOptions {
   readonly method?: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The name of a client certificate in test/certificates. */
+  readonly certificate?: string | undefined;
 }
 
 export interface Answer {
@@ -22,10 +26,18 @@ export interface Answer {
 }
 
 /** Rejects where the connection fails, or ends before a whole answer. */
-export async function ask({ port, isTls, host, method = 'GET', path, headers = {} }: AskOptions): Promise<Answer> {
+export async function ask({
+  port,
+  isTls,
+  host,
+  method = 'GET',
+  path,
+  headers = {},
+  certificate,
+}: AskOptions): Promise<Answer> {
   const servername = host.replace(/:\d+$/, '');
   const socket = isTls
-    ? tls.connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false })
+    ? tls.connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false, ...clientCertificate(certificate) })
     : net.connect(port, '127.0.0.1');
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${lines.join('')}\r\n`, 'latin1');
@@ -60,4 +72,10 @@ function dechunk(text: string): string {
   const size = Number.parseInt(text, 16);
   if (!(size > 0)) return '';
   return text.slice(lineEnd + 2, lineEnd + 2 + size) + dechunk(text.slice(lineEnd + 4 + size));
+}
+
+function clientCertificate(name: string | undefined): tls.ConnectionOptions {
+  if (name === undefined) return {};
+  const read = (end: string) => readFileSync(join(import.meta.dirname, 'certificates', `${name}.${end}`));
+  return { cert: read('crt'), key: read('key') };
 }

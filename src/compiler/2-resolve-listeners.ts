@@ -1,6 +1,7 @@
 /** Step 2: listeners of Gateways and their ListenerSets, with certificates, kinds and conflicts. Routes are not looked at. */
 import type { Problem } from '../contract/problem.ts';
 import { addressesOf, findTakenPorts, takenProblem, unsupportedAddress, type TakenPorts } from './addresses.ts';
+import { resolveGatewayTls } from './gateway-tls.ts';
 import { findConflicts, findOverlaps } from './listener-conflicts.ts';
 import { findSetConflicts } from './listener-set-conflicts.ts';
 import type { ListenerSets } from './listener-sets.ts';
@@ -75,6 +76,7 @@ function resolveGateway({ gateway, key }: SelectedGateway, around: GatewaySurrou
   const addresses = addressesOf(gateway);
   const inside = allowed(around.sets);
   const conflicts = new Map([...findConflicts(gateway.spec.listeners), ...findSetConflicts(gateway, inside)]);
+  const tls = resolveGatewayTls(gateway, around.references);
   const resolved = [gateway, ...inside].flatMap((owner) =>
     owner.spec.listeners.map((listener: Listener) =>
       resolveListener(listener, {
@@ -83,6 +85,7 @@ function resolveGateway({ gateway, key }: SelectedGateway, around: GatewaySurrou
         addresses,
         isServable: accepted === null && !around.taken.get(owner)?.has(listener.port),
         conflicted: conflicts.get(listener) ?? null,
+        tls,
         references: around.references,
       }),
     ),
@@ -111,6 +114,8 @@ function resolveGateway({ gateway, key }: SelectedGateway, around: GatewaySurrou
     listenerSets,
     allListeners,
     accepted,
+    resolvedRefs: tls.problem,
+    isInsecure: tls.isInsecure,
     programmed: programmedOf(gateway),
     addresses,
   };

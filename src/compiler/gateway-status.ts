@@ -26,7 +26,7 @@ export function gatewayStatus(resolved: ResolvedGateway, around: StatusSurroundi
     resolved.allListeners.some((listener) => listener.config !== null) &&
     (programmed.reason !== 'AddressNotUsable' || resolved.programmed !== null);
   const values = resolved.addresses.length > 0 ? resolved.addresses : facts.defaultAddresses;
-  const findings = [acceptedFinding(resolved), programmed, resolvedFinding(resolved)];
+  const findings = [acceptedFinding(resolved), programmed, resolvedFinding(resolved), ...insecureFindings(resolved)];
   return {
     addresses: isReachable ? values.map((value) => ({ type: 'IPAddress', value })) : [],
     ...attachedListenerSets(resolved),
@@ -57,11 +57,19 @@ function acceptedFinding({ accepted, listeners }: ResolvedGateway): Finding {
   return { type: 'Accepted', status, reason: 'ListenersNotValid', message };
 }
 
-function resolvedFinding({ listeners }: ResolvedGateway): Finding {
+function resolvedFinding({ listeners, resolvedRefs }: ResolvedGateway): Finding {
+  if (resolvedRefs) return { type: 'ResolvedRefs', status: 'False', ...resolvedRefs };
   const bad = listeners.filter((listener) => listener.resolvedRefs !== null);
   if (bad.length === 0) {
     return { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: 'all references are resolved' };
   }
   const message = `unresolved: ${bad.map((listener) => `${listener.spec.name} (${listener.resolvedRefs?.reason})`).join(', ')}; see the listeners`;
   return { type: 'ResolvedRefs', status: 'False', reason: 'ListenersNotResolved', message };
+}
+
+/** Gone as soon as no port is in that mode. */
+function insecureFindings({ isInsecure }: ResolvedGateway): readonly Finding[] {
+  if (!isInsecure) return [];
+  const message = 'AllowInsecureFallback takes clients with any certificate or none: backends must not rely on them';
+  return [{ type: 'InsecureFrontendValidationMode', status: 'True', reason: 'ConfigurationChanged', message }];
 }

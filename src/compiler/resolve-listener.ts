@@ -3,6 +3,7 @@ import type { CertificateConfig, ListenerConfig } from '../contract/gateway-conf
 import { keyOf, type Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import { resolveCertificate } from './certificate-refs.ts';
+import type { GatewayTls, PortValidation } from './gateway-tls.ts';
 import { normaliseHostname } from './hostnames.ts';
 import { rulesOf, supportedProtocols, type ProtocolRules } from './listener-protocols.ts';
 import type { References } from './references.ts';
@@ -17,6 +18,8 @@ export interface ListenerSurroundings {
   readonly addresses: readonly string[];
   readonly isServable: boolean;
   readonly conflicted: Problem | null;
+  /** Of the Gateway. */
+  readonly tls: GatewayTls;
   readonly references: References;
 }
 
@@ -33,13 +36,15 @@ export function resolveListener(spec: Listener, around: ListenerSurroundings): R
   }
   const { kinds, problem: kindProblem } = resolveKinds(spec, rules);
   const { certificates, problem: certificateProblem } = resolveCertificates(spec, rules, around);
-  const isServed = around.isServable && !conflicted && (rules.tls === 'None' || certificates.length > 0);
+  const clients = rules.tls === 'None' ? null : around.tls.validationOf(spec.port);
+  const accepted = conflicted ?? clients?.accepted ?? null;
+  const isServed = around.isServable && !accepted && (rules.tls === 'None' || certificates.length > 0);
   return {
     ...base,
     kinds: conflicted?.reason === 'ProtocolConflict' ? [] : kinds,
-    accepted: conflicted,
-    resolvedRefs: certificateProblem ?? kindProblem,
-    config: isServed ? listenerConfig(spec, { ...around, rules, hostname, certificates }) : null,
+    accepted,
+    resolvedRefs: certificateProblem ?? clients?.resolvedRefs ?? kindProblem,
+    config: isServed ? listenerConfig(spec, { ...around, rules, hostname, certificates, clients }) : null,
     certificates,
   };
 }
@@ -50,9 +55,12 @@ function listenerConfig(
     rules: ProtocolRules;
     hostname: string;
     certificates: ResolvedListener['certificates'];
+    clients: PortValidation | null;
   },
 ): ListenerConfig {
   const { kind, metadata } = parts.owner;
+  const { clientCertificate } = parts.tls;
+  const validation = parts.clients?.validation;
   const { namespace, name, generation } = metadata;
   return {
     origin: { kind, namespace, name, section: spec.name, generation },
@@ -62,8 +70,13 @@ function listenerConfig(
     port: spec.port,
     hostname: parts.hostname,
     ...(parts.rules.tls === 'Terminate' && {
-      tls: { mode: 'Terminate', certificates: parts.certificates.map(([key]) => key) },
+      tls: {
+        mode: 'Terminate',
+        certificates: parts.certificates.map(([key]) => key),
+        ...(validation && { clientValidation: validation }),
+      },
     }),
+    ...(clientCertificate && { clientCertificate }),
   };
 }
 

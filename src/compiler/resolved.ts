@@ -78,6 +78,10 @@ export interface ResolvedListenerSet extends ListenerOwner {
 }
 
 export interface ResolvedGateway extends SelectedGateway, ListenerOwner {
+  /** What it refers to outside of its listeners that cannot be used. */
+  readonly resolvedRefs: Problem | null;
+  /** Some of its ports take clients whose certificate is not valid. */
+  readonly isInsecure: boolean;
   /** The oldest first. */
   readonly listenerSets: readonly ResolvedListenerSet[];
   /** Its own listeners and those of its ListenerSets: what its proxies serve. */

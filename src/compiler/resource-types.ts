@@ -1,5 +1,6 @@
 /** The resources that the compiler reads: upstream's as generated from its CRDs, and the few of Kubernetes itself. */
 export type {
+  FrontendTLSValidation,
   Gateway,
   GatewayClass,
   HTTPBackendRef,
@@ -10,6 +11,7 @@ export type {
   LabelSelector,
   Listener,
   ListenerSet,
+  ObjectReference,
   ParentReference,
   ReferenceGrant,
   RouteGroupKind,

@@ -42,12 +42,32 @@ export interface ListenerConfig {
   /** Lower case; `*.example.com` for a wildcard, empty for every host. */
   readonly hostname: string;
   readonly tls?: ListenerTls;
+  /** Shown to TLS backends that ask for one, in requests that came in by this listener. */
+  readonly clientCertificate?: ClientCertificate;
+}
+
+export interface ClientCertificate {
+  readonly origin: Origin;
+  /** PEM chain, leaf first. */
+  readonly certificate: string;
+  /** PEM private key. */
+  readonly key: string;
 }
 
 export interface ListenerTls {
   readonly mode: 'Terminate' | 'Passthrough';
   /** In the order of the Gateway's certificateRefs; the first one serves clients that no certificate fits. */
   readonly certificates: readonly Key[];
+  /** Absent: clients are not asked for a certificate. The same for all TLS listeners of a Gateway on a port. */
+  readonly clientValidation?: ClientValidation;
+}
+
+/** Gateway API, FrontendTLSValidation. */
+export interface ClientValidation {
+  /** `AllowInsecureFallback` asks for a certificate, and takes any or none. */
+  readonly mode: 'AllowValidOnly' | 'AllowInsecureFallback';
+  /** PEM; the only CAs that are trusted. */
+  readonly ca: string;
 }
 
 /**

@@ -102,7 +102,9 @@ function troubles(conditions: readonly Condition[] | undefined): Pick<BadNews, '
 
 /** What is served as written, although it may not be what was meant. */
 function isMinor({ type }: Condition): boolean {
-  return type === 'headgate.dev/Unreachable' || type === 'OverlappingTLSConfig';
+  return (
+    type === 'headgate.dev/Unreachable' || type === 'OverlappingTLSConfig' || type === 'InsecureFrontendValidationMode'
+  );
 }
 
 /** `web`, `infra/web`, `web listener http`, as a person names it. */

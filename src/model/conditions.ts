@@ -8,7 +8,8 @@ export const conditionReasons = {
   Gateway: {
     Accepted: ['Accepted', 'ListenersNotValid', 'InvalidParameters', 'UnsupportedAddress'],
     Programmed: ['Programmed', 'Pending', 'Invalid', 'AddressNotUsable', 'AddressNotAssigned', 'PortUnavailable'],
-    ResolvedRefs: ['ResolvedRefs', 'ListenersNotResolved'],
+    ResolvedRefs: ['ResolvedRefs', 'ListenersNotResolved', 'InvalidClientCertificateRef', 'RefNotPermitted'],
+    InsecureFrontendValidationMode: ['ConfigurationChanged'],
   },
   ListenerSet: {
     Accepted: ['Accepted', 'ListenersNotValid', 'NotAllowed', 'ParentNotAccepted'],
@@ -24,9 +25,23 @@ export const conditionReasons = {
     ],
   },
   Listener: {
-    Accepted: ['Accepted', 'UnsupportedProtocol', 'UnsupportedValue', 'HostnameConflict', 'ProtocolConflict'],
+    Accepted: [
+      'Accepted',
+      'UnsupportedProtocol',
+      'UnsupportedValue',
+      'HostnameConflict',
+      'ProtocolConflict',
+      'NoValidCACertificate',
+    ],
     Programmed: ['Programmed', 'Pending', 'Invalid', 'AddressNotUsable', 'PortUnavailable'],
-    ResolvedRefs: ['ResolvedRefs', 'InvalidCertificateRef', 'InvalidRouteKinds', 'RefNotPermitted'],
+    ResolvedRefs: [
+      'ResolvedRefs',
+      'InvalidCertificateRef',
+      'InvalidRouteKinds',
+      'RefNotPermitted',
+      'InvalidCACertificateRef',
+      'InvalidCACertificateKind',
+    ],
     Conflicted: ['NoConflicts', 'HostnameConflict', 'ProtocolConflict'],
     OverlappingTLSConfig: ['OverlappingHostnames', 'OverlappingCertificates'],
   },
@@ -67,6 +82,7 @@ export type Finding = Omit<Condition, 'observedGeneration'>;
 export const negativeConditions: ReadonlySet<string> = new Set([
   'Conflicted',
   'OverlappingTLSConfig',
+  'InsecureFrontendValidationMode',
   'PartiallyInvalid',
   'headgate.dev/Unreachable',
 ]);

@@ -3,6 +3,7 @@
  * what the pool sends and what both codecs call. Relays bodies itself; every decision is made in forward-*.ts.
  */
 import type { Exchange, ExchangeMatch, ExchangeRequest, ExchangeResponse } from '../contract/exchange.ts';
+import type { ClientCertificate } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import { plainAddress } from './client-identity.ts';
 import { HeldBody } from './exchange-held-body.ts';
@@ -179,6 +180,10 @@ export class ExchangeRun
 
   get listenerProtocol(): string {
     return this.listener?.config.protocol ?? '';
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    return this.listener?.config.clientCertificate;
   }
 
   get clientAddress(): string {

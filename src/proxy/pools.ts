@@ -1,6 +1,6 @@
 /** Makes the pool that fits a backend's protocol. The only place that knows both upstream codecs. */
 import type { Endpoint } from '../contract/endpoints.ts';
-import type { BackendConfig } from '../contract/gateway-config.ts';
+import type { BackendConfig, ClientCertificate } from '../contract/gateway-config.ts';
 import type { DeadlineWheel } from '../lib/deadline-wheel.ts';
 import { Http1Pool } from './http/http1-pool.ts';
 import { Http2Pool } from './http/http2-pool.ts';
@@ -8,14 +8,16 @@ import type { Pool } from './http/streams.ts';
 import type { Limits } from './limits.ts';
 
 export function createPoolFactory(limits: Limits, wheel: DeadlineWheel) {
-  return (endpoint: Endpoint, backend: BackendConfig): Pool => {
+  return (endpoint: Endpoint, backend: BackendConfig, clientCertificate?: ClientCertificate): Pool => {
     const { protocol, tls, connectTimeoutMs } = backend;
     const isTls = protocol === 'http1-tls' || protocol === 'h2-tls';
     const options = {
       host: endpoint.address,
       port: endpoint.port,
       // Without a BackendTLSPolicy the endpoint has to prove its own name.
-      ...(isTls ? { tls: tls ?? { serverName: endpoint.address } } : {}),
+      ...(isTls
+        ? { tls: { ...(tls ?? { serverName: endpoint.address }), ...(clientCertificate && { clientCertificate }) } }
+        : {}),
       ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
       limits,
       wheel,

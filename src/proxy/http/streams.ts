@@ -2,6 +2,7 @@
  * What the codecs and forwarding say to each other: the two halves of an exchange as calls, without sockets or versions.
  * Buffers handed to a callback are valid until it returns (they are the shared read buffer): use or copy them at once.
  */
+import type { ClientCertificate } from '../../contract/gateway-config.ts';
 import type { FieldList } from './fields.ts';
 
 /** Values of `bodyLength` besides a number of bytes. */
@@ -91,6 +92,8 @@ export interface UpstreamRequest {
   readonly upgrade: string;
   readonly expectsContinue: boolean;
   readonly takesTrailers: boolean;
+  /** Shown to a TLS backend that asks for one. */
+  readonly clientCertificate?: ClientCertificate | undefined;
 }
 
 /** Why an upstream request failed. */

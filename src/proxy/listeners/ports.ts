@@ -114,7 +114,7 @@ export class Ports {
       for (const key of listener.config.tls?.certificates ?? []) {
         const certificate = table[key];
         if (certificate === undefined) continue;
-        const result = this.#contexts.get(certificate);
+        const result = this.#contexts.get({ certificate, validation: listener.config.tls?.clientValidation });
         if ('problem' in result) problems.push(invalidCertificate(listener, certificate, result.problem));
         else certificates.push({ names: certificate.names, context: result.named });
       }

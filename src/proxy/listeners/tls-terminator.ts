@@ -27,7 +27,8 @@ export function createTlsTerminator(options: TlsTerminatorOptions): TlsTerminato
   if (table.fallback === null) return null;
   // A server that never listens: connections are handed to it, which is the documented way to add TLS to a socket.
   const server = tls.createServer({
-    ...contextOptions(table.fallback.certificate, options.ticketKeys),
+    ...contextOptions(table.fallback, options.ticketKeys),
+    ...verificationOf(table.fallback),
     ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: options.handshakeTimeoutMs,
     // With one certificate for every name there is nothing to select, and a handshake costs less without asking.
@@ -41,9 +42,16 @@ export function createTlsTerminator(options: TlsTerminatorOptions): TlsTerminato
   server.on('secureConnection', (socket) => options.onSecure(socket));
   server.on('tlsClientError', (error, socket) => {
     socket.destroy();
-    options.onFailed(failureReason(error));
+    // Node ends the connection of an unwanted client itself, and then says no more than that it was reset.
+    options.onFailed(socket.authorizationError ? 'TlsClientCertificate' : failureReason(error));
   });
   return { accept: (socket) => void server.emit('connection', socket) };
+}
+
+/** All listeners of a port ask the same of clients, since one Gateway has it. */
+function verificationOf({ validation }: NamedContext): tls.TlsOptions {
+  if (!validation) return {};
+  return { requestCert: true, rejectUnauthorized: validation.mode === 'AllowValidOnly' };
 }
 
 function isUniform(listeners: readonly CertificateListener<NamedContext>[], contexts: number): boolean {

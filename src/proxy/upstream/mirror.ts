@@ -146,5 +146,6 @@ function copyOf(request: UpstreamRequest): UpstreamRequest {
     upgrade: '',
     expectsContinue: false,
     takesTrailers: false,
+    clientCertificate: request.clientCertificate,
   };
 }

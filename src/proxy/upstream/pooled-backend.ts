@@ -3,7 +3,7 @@
  * Endpoints that stay keep their connections and health. Knows nothing of exchanges.
  */
 import type { Endpoint } from '../../contract/endpoints.ts';
-import type { BackendConfig } from '../../contract/gateway-config.ts';
+import type { BackendConfig, ClientCertificate } from '../../contract/gateway-config.ts';
 import { isEqual } from '../../contract/config-diff.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { Pool } from '../http/streams.ts';
@@ -15,7 +15,7 @@ import { RetryShare } from './retry-budget.ts';
 
 /** What backends are made with. */
 export interface UpstreamEnvironment {
-  createPool(endpoint: Endpoint, backend: BackendConfig): Pool;
+  createPool(endpoint: Endpoint, backend: BackendConfig, clientCertificate?: ClientCertificate): Pool;
   /** Uniform in [0, 1). */
   random(): number;
   /** Monotonic milliseconds. */
@@ -104,8 +104,12 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
     for (const endpoint of this.#byName.values()) endpoint.close();
   }
 
-  createPool(endpoint: Endpoint): Pool {
-    return this.#environment.createPool(endpoint, this.#config);
+  get isTls(): boolean {
+    return this.#config.protocol === 'http1-tls' || this.#config.protocol === 'h2-tls';
+  }
+
+  createPool(endpoint: Endpoint, clientCertificate?: ClientCertificate): Pool {
+    return this.#environment.createPool(endpoint, this.#config, clientCertificate);
   }
 
   onOpen(): void {

@@ -1,5 +1,6 @@
 /** One endpoint of a backend with its connections, its load and its health. Knows nothing of balancing and of HTTP. */
 import type { Endpoint } from '../../contract/endpoints.ts';
+import type { ClientCertificate } from '../../contract/gateway-config.ts';
 import type { Pool, ResponseSink, Upstream, UpstreamRequest } from '../http/streams.ts';
 import type { EndpointRuntime } from '../runtime.ts';
 import type { Candidate } from './balancers/balancer.ts';
@@ -9,9 +10,14 @@ import { Outlier } from './outlier.ts';
 /** Envoy's default for requests that wait for a connection. */
 const MAX_PENDING = 1024;
 
+/** More Gateways than this with a client certificate of their own before one backend make connections anew. */
+const MAX_CERTIFICATES = 16;
+
 /** What an endpoint needs of its backend. */
 export interface EndpointOwner {
-  createPool(endpoint: Endpoint): Pool;
+  createPool(endpoint: Endpoint, clientCertificate?: ClientCertificate): Pool;
+  /** Whether its connections can show a client certificate. */
+  readonly isTls: boolean;
   onOpen(): void;
   onDone(): void;
   /** It has failed so often that it should be left out. */
@@ -33,6 +39,8 @@ export class PooledEndpoint implements EndpointRuntime, Candidate {
   readonly outlier = new Outlier();
   readonly #owner: EndpointOwner;
   #pool: Pool | null = null;
+  /** Connections that show a client certificate, by its text: they are never lent to requests of another Gateway. */
+  readonly #certified = new Map<string, Pool>();
 
   constructor(endpoint: Endpoint, owner: EndpointOwner) {
     this.name = nameOf(endpoint);
@@ -47,9 +55,7 @@ export class PooledEndpoint implements EndpointRuntime, Candidate {
   }
 
   open(request: UpstreamRequest, sink: ResponseSink): Upstream {
-    // Made when first needed, also for an exchange of an old snapshot that comes after `close`.
-    this.#pool ??= this.#owner.createPool(this.endpoint);
-    const upstream = this.#pool.open(request, sink);
+    const upstream = this.#poolFor(request.clientCertificate).open(request, sink);
     this.active++;
     this.#owner.onOpen();
     return upstream;
@@ -66,5 +72,30 @@ export class PooledEndpoint implements EndpointRuntime, Candidate {
   close(): void {
     this.#pool?.close();
     this.#pool = null;
+    for (const pool of this.#certified.values()) pool.close();
+    this.#certified.clear();
+  }
+
+  /** Made when first needed, also for an exchange of an old snapshot that comes after `close`. */
+  #poolFor(clientCertificate: ClientCertificate | undefined): Pool {
+    if (clientCertificate === undefined || !this.#owner.isTls) {
+      return (this.#pool ??= this.#owner.createPool(this.endpoint));
+    }
+    const name = `${clientCertificate.certificate}${clientCertificate.key}`;
+    let pool = this.#certified.get(name);
+    if (pool === undefined) {
+      this.#closeOldest();
+      pool = this.#owner.createPool(this.endpoint, clientCertificate);
+      this.#certified.set(name, pool);
+    }
+    return pool;
+  }
+
+  /** Certificates are renewed, and nobody says that the old one is gone. */
+  #closeOldest(): void {
+    const oldest = this.#certified.entries().next().value;
+    if (oldest === undefined || this.#certified.size < MAX_CERTIFICATES) return;
+    this.#certified.delete(oldest[0]);
+    oldest[1].close();
   }
 }
