@@ -26,9 +26,9 @@ test('create, get, replace, patch, apply, delete', async (t) => {
   const created = await client.create(path, object);
   assert.equal(created.value?.metadata.resourceVersion, '101');
   assert.deepEqual((await client.get(one)).value, created.value);
-  const replaced = await client.replace(one, { ...created.value!, spec: { a: 2 } });
+  const replaced = await client.replace(one, { ...created.value, spec: { a: 2 } });
   assert.deepEqual(replaced.value?.spec, { a: 2 });
-  const conflict = await client.replace(one, created.value!);
+  const conflict = await client.replace(one, created.value);
   assert.deepEqual([conflict.error?.code, conflict.error?.reason], [409, 'Conflict']);
   assert.equal((await client.create(path, object)).error?.reason, 'AlreadyExists');
   await client.patch({ ...one, subresource: 'status' }, { status: { b: 1 } });

@@ -1,9 +1,8 @@
-/** Calls to the Kubernetes API: objects in, objects or errors out. Knows no kinds, keeps nothing, and retries nothing. */
-import type { Dispatcher } from 'undici';
-import type { ClusterAccess, Identity } from './access.ts';
-import { errorFromStatus, errorFromThrown, type ApiResult } from './api-result.ts';
-import { createConnections } from './connections.ts';
+/** Calls to the Kubernetes API: objects in, objects or errors out. Knows no kinds and keeps nothing. */
+import type { ClusterAccess } from './access.ts';
+import type { ApiResult } from './api-result.ts';
 import { urlPathOf, type CollectionPath, type ObjectPath, type Query } from './paths.ts';
+import { createTransport } from './transport.ts';
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -65,82 +64,11 @@ export interface KubeClient {
   close(): Promise<void>;
 }
 
-/** A list of 500 large objects takes seconds on a busy server, but not this long. */
-const answerTimeoutMs = 30_000;
-
-interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly path: string;
-  readonly body?: unknown;
-  readonly contentType?: string;
-  readonly accept?: string;
-  readonly signal?: AbortSignal;
-  /** Longest silence within the answer's body. */
-  readonly silenceMs?: number;
-}
-
 const metadataOnly = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const metadataListOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 
 export function createKubeClient(access: ClusterAccess): KubeClient {
-  const connections = createConnections(access);
-  const { origin, pathname } = new URL(access.server);
-  const prefix = pathname.replace(/\/$/, '');
-
-  const send = async (call: Call, identity: Identity): Promise<Dispatcher.ResponseData> => {
-    const { method, path, body, contentType = 'application/json', accept = 'application/json', silenceMs } = call;
-    return connections.dispatcherFor(identity).request({
-      origin,
-      method,
-      path: prefix + path,
-      headers: {
-        ...access.headers,
-        accept,
-        'user-agent': 'headgate',
-        ...(identity.authorization && { authorization: identity.authorization }),
-        ...(body !== undefined && { 'content-type': contentType }),
-      },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal: call.signal,
-      headersTimeout: answerTimeoutMs,
-      bodyTimeout: silenceMs ?? answerTimeoutMs,
-    });
-  };
-
-  /** The answer with a status below 300, its body unread. */
-  const open = async (call: Call): Promise<ApiResult<Dispatcher.ResponseData>> => {
-    try {
-      for (let attempt = 1; ; attempt++) {
-        if (call.signal?.aborted) return { error: errorFromThrown(undefined, call.signal) };
-        const identity = await access.credential.obtain();
-        if (identity.error) return identity;
-        const response = await send(call, identity.value);
-        if (response.statusCode < 300) return { value: response };
-        const text = await response.body.text();
-        // A token may have been replaced before the old one was due to be read again.
-        if (response.statusCode === 401) access.credential.discard();
-        if (response.statusCode === 401 && attempt === 1) continue;
-        const retryAfter = response.headers['retry-after'];
-        return { error: errorFromStatus(parsedOr(text), response.statusCode, String(retryAfter ?? '')) };
-      }
-    } catch (thrown) {
-      return { error: errorFromThrown(thrown, call.signal) };
-    }
-  };
-
-  const read = async <T>(call: Call): Promise<ApiResult<T>> => {
-    const opened = await open(call);
-    if (opened.error) return opened;
-    try {
-      const text = await opened.value.body.text();
-      const value = parsedOr(text);
-      if (typeof value === 'object' && value !== null) return { value: value as T };
-      return { error: { code: 0, reason: 'BadResponse', message: `no JSON object: ${text.slice(0, 100)}` } };
-    } catch (thrown) {
-      return { error: errorFromThrown(thrown, call.signal) };
-    }
-  };
-
+  const { open, read, close } = createTransport(access);
   return {
     get: (path, { signal } = {}) => read({ method: 'GET', path: urlPathOf(path), signal }),
     getPath: (path, { signal } = {}) => read({ method: 'GET', path, signal }),
@@ -181,15 +109,6 @@ export function createKubeClient(access: ClusterAccess): KubeClient {
       };
       return read({ method: 'DELETE', path: urlPathOf(path), body, signal });
     },
-    close: () => connections.close(),
+    close,
   };
-}
-
-/** The text itself where it is no JSON: what a proxy in between has to say. */
-function parsedOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

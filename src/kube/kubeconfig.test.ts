@@ -27,7 +27,7 @@ function accessIn(reading: AccessReading): ClusterAccess {
 async function identityOf(reading: AccessReading): Promise<Identity> {
   const { value, error } = await accessIn(reading).credential.obtain();
   assert.equal(error, undefined);
-  return value!;
+  return value;
 }
 
 /** One context `main` whose user is this. */
