@@ -87,21 +87,49 @@ function isReady(port: number): Promise<boolean> {
   });
 }
 
-/** One request after the other on one connection, as long as `next` says so. */
-async function ask(port: number, next: () => boolean): Promise<void> {
+/** What is still to be asked, and what was answered in full. */
+interface Count {
+  sent: number;
+  answered: number;
+  /** Connections that the proxy ended in good order, as it does after so many requests. */
+  renewed: number;
+}
+
+/** Requests one after the other, on a new connection whenever the proxy has announced the end of one. */
+async function ask(port: number, count: Count, onAnswer: () => void): Promise<void> {
+  while (count.sent < REQUESTS) {
+    await askOnOneConnection(port, count, onAnswer);
+    if (count.sent < REQUESTS) count.renewed++;
+  }
+}
+
+/** Rejects where the connection ends in the middle of an exchange. */
+async function askOnOneConnection(port: number, count: Count, onAnswer: () => void): Promise<void> {
   const socket = net.connect(port, '127.0.0.1').setNoDelay();
   let text = '';
+  let isWaiting = false;
+  const send = (): void => {
+    isWaiting = count.sent < REQUESTS;
+    if (!isWaiting) return void socket.end();
+    count.sent++;
+    socket.write(request);
+  };
   socket.setEncoding('latin1').on('data', (data: string) => {
     text += data;
     const head = text.indexOf('\r\n\r\n');
     if (head < 0 || text.length < head + 4 + 256) return;
-    if (!text.startsWith('HTTP/1.1 200 ')) socket.destroy(new Error(`unexpected answer: ${text}`));
+    if (!text.startsWith('HTTP/1.1 200 ')) return void socket.destroy(new Error(`unexpected answer: ${text}`));
+    const isLast = /\r\nconnection: close\r\n/i.test(text.slice(0, head + 2));
     text = '';
-    if (next()) socket.write(request);
-    else socket.end();
+    isWaiting = false;
+    count.answered++;
+    onAnswer();
+    if (isLast) socket.end();
+    else send();
   });
-  socket.on('connect', () => (next() ? socket.write(request) : socket.end()));
+  socket.on('connect', send);
   await once(socket, 'close');
+  if (isWaiting) throw new Error(`a connection ended without an answer after ${count.answered} requests`);
 }
 
 function residentMib(headgate: ChildProcess): number {
@@ -109,20 +137,21 @@ function residentMib(headgate: ChildProcess): number {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }
 
+/** Resident memory before the first request and after each tenth of the answers. */
 async function measure(headgate: ChildProcess, port: number): Promise<number[]> {
   const looks: number[] = [];
-  let sent = 0;
-  const next = (): boolean => {
-    if (sent % Math.ceil(REQUESTS / 10) === 0 && sent < REQUESTS) {
-      const mib = residentMib(headgate);
-      looks.push(mib);
-      console.log(`${String(sent).padStart(9)} requests  ${mib.toFixed(0).padStart(5)} MiB`);
-    }
-    return sent++ < REQUESTS;
+  const count: Count = { sent: 0, answered: 0, renewed: 0 };
+  const tenth = Math.ceil(REQUESTS / 10);
+  const look = (): void => {
+    if (count.answered % tenth !== 0) return;
+    const mib = residentMib(headgate);
+    looks.push(mib);
+    console.log(`${String(count.answered).padStart(9)} answers  ${mib.toFixed(0).padStart(5)} MiB`);
   };
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => ask(port, next)));
-  looks.push(residentMib(headgate));
-  console.log(`${String(REQUESTS).padStart(9)} requests  ${looks.at(-1)!.toFixed(0).padStart(5)} MiB`);
+  look();
+  await Promise.all(Array.from({ length: CONNECTIONS }, () => ask(port, count, look)));
+  if (count.answered !== REQUESTS) throw new Error(`${count.answered} answers to ${REQUESTS} requests`);
+  console.log(`${count.renewed} connections renewed`);
   return looks;
 }
 
