@@ -5,7 +5,8 @@ import type { Socket } from 'node:net';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import type { ClusterAccess, Identity } from './access.ts';
 
-const connectTimeoutMs = 10_000;
+/** With the largest delay between attempts this bounds how late one sees that a server is back. */
+const connectTimeoutMs = 5000;
 
 export interface Connections {
   /** Connections are kept and shared as long as the identity has the same certificate. */

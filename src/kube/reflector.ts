@@ -53,7 +53,7 @@ export interface ReflectorLimits {
 
 const defaultLimits: ReflectorLimits = {
   firstDelayMs: 250,
-  maxDelayMs: 6000,
+  maxDelayMs: 4000,
   silenceMs: 90_000,
   stableMs: 10_000,
   absenceMs: 15_000,
@@ -62,6 +62,9 @@ const defaultLimits: ReflectorLimits = {
 
 /** After so many refusals of the same version it is the version that is wrong. */
 const maxRefusals = 5;
+
+/** What undici says where nothing came for `silenceMs`. */
+const silence = 'UND_ERR_BODY_TIMEOUT';
 
 export class Reflector<T> {
   readonly store: ObjectStore<T>;
@@ -206,12 +209,14 @@ export class Reflector<T> {
     }
     if (error.code === 404) return this.#judgeMissing(error);
     this.#missingSince = undefined;
+    // Not every server sends bookmarks; one that is gone does not take the next watch.
+    if (error.reason === silence && this.#version !== undefined) return 'Later';
     if (this.#version === undefined && this.#listing === 'Streamed') {
       if (error.code === 400 || error.code === 422) {
         this.#listing = 'Paged';
         return 'Now';
       }
-      if (error.reason === 'UND_ERR_BODY_TIMEOUT') this.#listing = 'PagedOnce';
+      if (error.reason === silence) this.#listing = 'PagedOnce';
     }
     this.#refusals = error.code > 0 && !hasProgressed ? this.#refusals + 1 : 0;
     // Ordinary after a long silence, and mended by the list that follows.
