@@ -73,7 +73,7 @@ function compilePolicy(
 }
 
 function findTarget(references: References, { service, portName }: Omit<PolicyPlace, 'problem'>): Problem | null {
-  const found = references.find<Service>('Service', service);
+  const found = references.find('Service', service) as Service | undefined;
   if (!found) return { reason: 'TargetNotFound', message: `Service ${service} does not exist` };
   if (portName === null || found.spec.ports?.some((port) => port.name === portName)) return null;
   const names = (found.spec.ports ?? []).map((port) => port.name ?? `${port.port} without name`).join(', ');

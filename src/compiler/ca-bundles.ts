@@ -16,14 +16,14 @@ export function resolveCaBundle(
 ): CaBundle {
   if (group === '' && kind === 'ConfigMap') {
     const full = `${namespace}/${name}`;
-    const configMap = references.find<ConfigMap>('ConfigMap', full);
+    const configMap = references.find('ConfigMap', full) as ConfigMap | undefined;
     if (!configMap) return invalid(`ConfigMap ${full} does not exist: create it with the key ca.crt`);
     const text = configMap.data?.['ca.crt'];
     return text ? checked(configMap, text, `ca.crt of ConfigMap ${full}`) : invalid(`ConfigMap ${full} has no ca.crt`);
   }
   // GEP-5075: cluster-scoped, open to everybody.
   if (group === 'certificates.k8s.io' && kind === 'ClusterTrustBundle') {
-    const bundle = references.find<ClusterTrustBundle>('ClusterTrustBundle', name);
+    const bundle = references.find('ClusterTrustBundle', name) as ClusterTrustBundle | undefined;
     if (!bundle) return invalid(`ClusterTrustBundle ${name} does not exist`);
     return checked(bundle, bundle.spec.trustBundle ?? '', `spec.trustBundle of ClusterTrustBundle ${name}`);
   }

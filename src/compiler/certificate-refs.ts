@@ -31,7 +31,7 @@ export function resolveCertificate(
   const to = { group: '', kind: 'Secret', namespace, name: ref.name };
   const refused = references.refusal({ ...from, group: gatewayGroup }, to);
   if (refused) return { problem: refused };
-  const secret = references.find<Secret>('Secret', `${namespace}/${ref.name}`);
+  const secret = references.find('Secret', `${namespace}/${ref.name}`) as Secret | undefined;
   if (!secret) {
     return invalid(
       `Secret ${namespace}/${ref.name} does not exist: create it with kubectl create secret tls ${ref.name} -n ${namespace} --cert=… --key=…`,

@@ -11,7 +11,7 @@ export interface ReferenceWorld {
 
 export interface References {
   /** Undefined where there is no such object. Ask `refusal` first. */
-  find<R extends Resource>(kind: string, name: ResourceName): R | undefined;
+  find(kind: string, name: ResourceName): Resource | undefined;
   /** `RefNotPermitted` where the reference leaves its namespace and nobody allows it. */
   refusal(from: ReferenceEnd, to: ReferenceTarget): Problem | null;
 }
@@ -25,8 +25,8 @@ export function recordReferences({ resources, grants }: ReferenceWorld): Recorde
   const lookups: { readonly kind: string; readonly name: ResourceName; readonly found: Resource | undefined }[] = [];
   let usesGrants = false;
   return {
-    find<R extends Resource>(kind: string, name: ResourceName) {
-      const found = resources.of<R>(kind).get(name);
+    find(kind, name) {
+      const found = resources.of(kind).get(name);
       lookups.push({ kind, name, found });
       return found;
     },

@@ -69,6 +69,7 @@ const reasons: Readonly<Record<string, string>> = {
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'TlsVersion',
   ERR_SSL_NO_SHARED_CIPHER: 'TlsNoSharedCipher',
   ERR_SSL_NO_APPLICATION_PROTOCOL: 'TlsNoApplicationProtocol',
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'TlsClientCertificate',
   ECONNRESET: 'TlsClientGone',
 };
 
