@@ -47,7 +47,9 @@ const none: readonly Field[] = [];
 export class FieldList implements Headers {
   #fields: readonly Field[];
   /** Appended after #fields; kept apart so that appending to a cached list copies nothing. */
-  #extra: Field[] | null = null;
+  #extra: readonly Field[] | null = null;
+  /** The lines of #extra where it is a list that others share. */
+  #extraText: string | null = null;
   /** HTTP/1.1 text of #fields (without #extra); null: to be made. */
   #text: string | null;
   /** Some field of kind `forwarded` may be there. */
@@ -66,6 +68,7 @@ export class FieldList implements Headers {
       this.#fields = this.#fields.concat(this.#extra);
       this.#text = null;
       this.#extra = null;
+      this.#extraText = null;
     }
     return this.#fields;
   }
@@ -73,14 +76,26 @@ export class FieldList implements Headers {
   /** All fields as HTTP/1.1 text, each line ended by CRLF. */
   get text(): string {
     let text = this.#text ?? (this.#text = textOf(this.#fields));
+    if (this.#extraText !== null) return text + this.#extraText;
     if (this.#extra !== null) for (const field of this.#extra) text += field.line;
     return text;
   }
 
   /** The fast way to add a field that exists already. */
   append(field: Field): void {
-    if (this.#extra === null) this.#extra = [field];
-    else this.#extra.push(field);
+    this.#extra = this.#extra === null ? [field] : [...this.#extra, field];
+    this.#extraText = null;
+  }
+
+  /** Adds fields that many messages share: neither list nor text is copied. `text` must be their lines; there is no cookie among them. */
+  appendAll(fields: readonly Field[], text: string): void {
+    if (this.#extra === null) {
+      this.#extra = fields;
+      this.#extraText = text;
+    } else {
+      this.#extra = this.#extra.concat(fields);
+      this.#extraText = null;
+    }
   }
 
   /** Removes what a client claims about itself: `Forwarded`, `X-Real-IP`, `X-Forwarded-*`. */
