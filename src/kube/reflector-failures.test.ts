@@ -69,6 +69,17 @@ test('a version that the server refuses again and again is given up for a list',
   assert.equal(server.requests.filter(({ query }) => query.has('resourceVersion')).length, 5);
 });
 
+test('a server that is overloaded is not asked for a list on top', async (t) => {
+  const { server, until, changes } = await synced(t);
+  const stop = server.always((_, response) => answer(response, 503, 'ServiceUnavailable'));
+  server.endWatches();
+  await server.until(() => server.requests.length === 10);
+  stop();
+  server.put(routes, route('b'));
+  await until(() => changes.includes('Added b'));
+  assert.equal(lists(server), 1);
+});
+
 test('a version of the future, after a backup was restored: a new list', async (t) => {
   const { server, until, changes } = await synced(t);
   const causes = [{ reason: 'ResourceVersionTooLarge' }];

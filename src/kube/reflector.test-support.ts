@@ -13,7 +13,7 @@ export function route(name: string, value = ''): FakeObject {
   return { metadata: { name, namespace: 'default' }, spec: { value } };
 }
 
-/** Waits a tenth of what it is asked to, and remembers what that was. */
+/** Waits a fiftieth of what it is asked to, and remembers what that was. */
 export function hastyClock(): Clock & { readonly pauses: number[] } {
   const pauses: number[] = [];
   return {
@@ -21,7 +21,7 @@ export function hastyClock(): Clock & { readonly pauses: number[] } {
     pauses,
     pause(ms, signal) {
       pauses.push(ms);
-      return systemClock.pause(ms / 10, signal);
+      return systemClock.pause(ms / 50, signal);
     },
   };
 }

@@ -63,6 +63,9 @@ const defaultLimits: ReflectorLimits = {
 /** After so many refusals of the same version it is the version that is wrong. */
 const maxRefusals = 5;
 
+/** These say nothing of the version; and a server that has too much to do must not be asked for lists on top. */
+const sparing = new Set([401, 403, 429, 503]);
+
 /** What undici says where nothing came for `silenceMs`. */
 const silence = 'UND_ERR_BODY_TIMEOUT';
 
@@ -218,7 +221,8 @@ export class Reflector<T> {
       }
       if (error.reason === silence) this.#listing = 'PagedOnce';
     }
-    this.#refusals = error.code > 0 && !hasProgressed ? this.#refusals + 1 : 0;
+    if (hasProgressed) this.#refusals = 0;
+    if (error.code > 0 && !sparing.has(error.code)) this.#refusals++;
     // Ordinary after a long silence, and mended by the list that follows.
     const isOrdinary = error.code === 410 && this.#version !== undefined;
     if (isVersionLost(error) || this.#refusals >= maxRefusals) {

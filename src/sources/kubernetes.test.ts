@@ -64,7 +64,7 @@ async function follow(
     cluster: 'test',
     onObserved: (kind, name) => observed.push(`${kind} ${name}`),
     onFault: (fault) => faults.push(fault),
-    clock: { ...systemClock, pause: (ms, signal) => systemClock.pause(ms / 10, signal) },
+    clock: { ...systemClock, pause: (ms, signal) => systemClock.pause(ms / 50, signal) },
   });
   source.start((resources, problems) => {
     told.push({ resources, problems });
