@@ -205,6 +205,7 @@ export class Reflector<T> {
   /** What an end means, and when to go on. */
   #judge({ error, hasProgressed, hasLived, isListed }: StreamEnd): 'Now' | 'Later' | 'Absent' {
     if (isListed) return 'Now';
+    if (hasProgressed) this.#refusals = 0;
     if (!error) {
       // A server that closes watches at once must not be asked in a loop, and one that closes lists not by streams alone.
       if (this.#version === undefined) this.#listing = 'PagedOnce';
@@ -221,7 +222,6 @@ export class Reflector<T> {
       }
       if (error.reason === silence) this.#listing = 'PagedOnce';
     }
-    if (hasProgressed) this.#refusals = 0;
     if (error.code > 0 && !sparing.has(error.code)) this.#refusals++;
     // Ordinary after a long silence, and mended by the list that follows.
     const isOrdinary = error.code === 410 && this.#version !== undefined;
