@@ -12,7 +12,7 @@ const pem = readFileSync(join(import.meta.dirname, '../../test/certificates/back
 
 function make(kind: string, name: string, rest: Readonly<Record<string, unknown>>): Resource {
   const metadata = { name, namespace: 'default', generation: 1 };
-  return { apiVersion: 'v1', kind, metadata, ...rest } as Resource;
+  return { apiVersion: 'v1', kind, metadata, ...rest };
 }
 
 const configMap = (name: string, text: string) => make('ConfigMap', name, { data: { 'ca.crt': text } });
