@@ -85,6 +85,7 @@ export class Standalone {
       const labels = { namespace: origin.namespace, secret: origin.name };
       this.#metrics.set('headgate_certificate_expiry_timestamp_seconds', labels, notAfterMs / 1000);
     }
+    this.#metrics.set('headgate_access_log_dropped_total', { at: 'output' }, this.#accessLog.droppedLines);
     return this.#metrics.render();
   }
 

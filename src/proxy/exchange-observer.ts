@@ -2,17 +2,23 @@
 import type { ConnectionInfo, RequestHead, UpstreamError } from './http/streams.ts';
 import type { BackendRuntime, EndpointRuntime, ListenerRuntime, RuleRuntime } from './runtime.ts';
 
+/** What it goes by, when it has got a backend. */
+export interface ForwardedExchange {
+  /** Null as far as the exchange did not get. */
+  readonly listener: ListenerRuntime | null;
+  readonly rule: RuleRuntime | null;
+  readonly backend: BackendRuntime | null;
+  /** Scratch of the observer; null until it sets it. */
+  observed: unknown;
+}
+
 /** Reading it costs nothing: it is the exchange itself. Valid until `onFinish` returns. Times are monotonic milliseconds. */
-export interface FinishedExchange {
+export interface FinishedExchange extends ForwardedExchange {
   /** The request as it came. */
   readonly head: RequestHead;
   readonly connection: ConnectionInfo;
   /** Lower case, without port. */
   readonly host: string;
-  /** Null as far as the exchange did not get. */
-  readonly listener: ListenerRuntime | null;
-  readonly rule: RuleRuntime | null;
-  readonly backend: BackendRuntime | null;
   /** Of the last try. */
   readonly endpoint: EndpointRuntime | null;
   /** What the client got; 499 where it left before an answer (as nginx says it). */
@@ -33,6 +39,8 @@ export interface FinishedExchange {
 }
 
 export interface Observer {
+  /** At most once for each exchange, when its backend is chosen; `onFinish` follows. Must not throw. */
+  onForward(exchange: ForwardedExchange): void;
   /** Once for each exchange, on its last turn. Must not throw and must not keep it. */
   onFinish(exchange: FinishedExchange): void;
 }

@@ -142,6 +142,7 @@ export class ExchangeRun
   finishedAt = 0;
   requestBytes = 0;
   responseBytes = 0;
+  observed: unknown = null;
 
   constructor(head: RequestHead, downstream: Downstream, origin: { connection: ConnectionInfo; steps: ExchangeSteps }) {
     this.head = head;

@@ -209,7 +209,7 @@ export class Scene {
       port: { port: 80, listeners: this.listeners },
     };
     this.#forwarder = createForwarder({
-      observer: { onFinish: (exchange) => this.finished.push(exchange) },
+      observer: { onForward: () => {}, onFinish: (exchange) => this.finished.push(exchange) },
       backendOf: (key) => (key === this.backend.key ? this.backend : null),
       random: () => 0,
       now: () => this.nowMs,

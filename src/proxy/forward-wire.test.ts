@@ -75,7 +75,12 @@ function createHooks(ports: readonly number[]) {
     },
   });
   const { random, now } = environment;
-  const forwarder = createForwarder({ observer: { onFinish: () => {} }, backendOf: () => null, random, now });
+  const forwarder = createForwarder({
+    observer: { onForward: () => {}, onFinish: () => {} },
+    backendOf: () => null,
+    random,
+    now,
+  });
   return { scene, hooks: { ...forwarder, onRejected: () => {} } };
 }
 

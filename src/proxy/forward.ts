@@ -105,6 +105,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     if (choice.backend === null) {
       return response.reply(run, { ...replies.noBackend, reason: choice.ref.problem ?? replies.noBackend.reason });
     }
+    observer.onForward(run);
     if (run.session !== null) run.sticky = run.session.endpointName;
     runFilters(run, backendStage, 0);
   }

@@ -7,7 +7,14 @@ import { Http2Pool } from './http/http2-pool.ts';
 import type { Pool } from './http/streams.ts';
 import type { Limits } from './limits.ts';
 
-export function createPoolFactory(limits: Limits, wheel: DeadlineWheel) {
+export interface PoolEnvironment {
+  readonly limits: Limits;
+  readonly wheel: DeadlineWheel;
+  /** Counts the connections to a backend. */
+  connectionsOf(backend: BackendConfig): { add(change: number): void };
+}
+
+export function createPoolFactory({ limits, wheel, connectionsOf }: PoolEnvironment) {
   return (endpoint: Endpoint, backend: BackendConfig, clientCertificate?: ClientCertificate): Pool => {
     const { protocol, tls, connectTimeoutMs } = backend;
     const isTls = protocol === 'http1-tls' || protocol === 'h2-tls';
@@ -19,6 +26,7 @@ export function createPoolFactory(limits: Limits, wheel: DeadlineWheel) {
         ? { tls: { ...(tls ?? { serverName: endpoint.address }), ...(clientCertificate && { clientCertificate }) } }
         : {}),
       ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+      connections: connectionsOf(backend),
       limits,
       wheel,
     };

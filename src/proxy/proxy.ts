@@ -16,8 +16,8 @@ import type { ServerHooks } from './http/streams.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { CodecFactory } from './listeners/connection.ts';
 import { Ports } from './listeners/ports.ts';
-import { createPortObservers } from './observe/port-observers.ts';
 import type { WorkerObserver } from './observe/observer.ts';
+import { SWEEP_MS } from './observe/retention.ts';
 import { createPoolFactory } from './pools.ts';
 import { buildSnapshot } from './routing/snapshot.ts';
 import type { Snapshot } from './runtime.ts';
@@ -42,6 +42,7 @@ export class Proxy {
   readonly #wheel = new DeadlineWheel();
   readonly #backends: Backends;
   readonly #ports: Ports;
+  readonly #sweeper: NodeJS.Timeout;
   #config = emptyConfigInPlace();
   /** What the next one is made from; null: from nothing. */
   #snapshot: Snapshot | null = null;
@@ -56,7 +57,8 @@ export class Proxy {
     const { observer, limits = defaultLimits } = options;
     const wheel = this.#wheel;
     wheel.start();
-    this.#backends = new Backends({ createPool: createPoolFactory(limits, wheel), ...environment });
+    const connectionsOf = observer.upstreamConnections;
+    this.#backends = new Backends({ createPool: createPoolFactory({ limits, wheel, connectionsOf }), ...environment });
     const { onRequest } = createForwarder({
       observer,
       backendOf: (key) => this.#backends.get(key),
@@ -64,7 +66,7 @@ export class Proxy {
     });
     const hooks: ServerHooks = {
       onRequest,
-      onRejected: (_connection, _status, reason) => observer.onRejectedRequest(reason),
+      onRejected: observer.onRejectedRequest,
     };
     this.#ports = new Ports({
       limits,
@@ -73,8 +75,16 @@ export class Proxy {
       defaultAddresses: options.defaultAddresses,
       ticketKeys: options.ticketKeys ?? randomBytes(48),
       createCodec: codecFactory({ hooks, limits, wheel }),
-      createObserver: createPortObservers(observer.cells),
+      createObserver: observer.portObserver,
     });
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  }
+
+  /** Series of what is not configured any more go after a while. */
+  #sweep(): void {
+    const isConfigured = (table: 'listeners' | 'rules' | 'backends', key: Key) =>
+      Object.hasOwn(this.#config[table], key);
+    this.#options.observer.sweep(environment.now(), isConfigured);
   }
 
   /** Where it listens; for tests. */
@@ -100,6 +110,7 @@ export class Proxy {
 
   /** Ends everything now. */
   close(): void {
+    clearInterval(this.#sweeper);
     this.#ports.close();
     this.#backends.close();
     this.#options.observer.flush();

@@ -2,7 +2,7 @@
 import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { Limits } from '../limits.ts';
 import { type ClientOwner, Http1ClientConnection, type Http1ClientOptions } from './http1-client.ts';
-import type { ConnectTls } from './socket-io.ts';
+import type { ConnectTarget, ConnectTls } from './socket-io.ts';
 import type { Pool, ResponseSink, Upstream, UpstreamRequest } from './streams.ts';
 
 export interface Http1PoolOptions {
@@ -12,6 +12,7 @@ export interface Http1PoolOptions {
   readonly tls?: Omit<ConnectTls, 'protocols'>;
   /** Milliseconds; absent: the limit's default. */
   readonly connectTimeoutMs?: number;
+  readonly connections?: ConnectTarget['connections'];
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
 }
@@ -27,7 +28,8 @@ export class Http1Pool implements Pool, ClientOwner {
 
   constructor(options: Http1PoolOptions) {
     const { host, port, tls, limits, wheel } = options;
-    const target = tls ? { host, port, tls: { ...tls, protocols } } : { host, port };
+    const { connections } = options;
+    const target = { host, port, ...(tls && { tls: { ...tls, protocols } }), ...(connections && { connections }) };
     const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
     this.#options = { target, connectTimeoutMs, limits, wheel, owner: this };
   }

@@ -5,7 +5,7 @@
 import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { Limits } from '../limits.ts';
 import { type ClientOwner, Http2ClientConnection, type Http2ClientOptions } from './http2-client.ts';
-import type { ConnectTls } from './socket-io.ts';
+import type { ConnectTarget, ConnectTls } from './socket-io.ts';
 import { BODY_TUNNEL, type Pool, type ResponseSink, type Upstream, type UpstreamRequest } from './streams.ts';
 import { WaitingUpstream } from './http2-waiting.ts';
 
@@ -16,6 +16,7 @@ export interface Http2PoolOptions {
   readonly tls?: Omit<ConnectTls, 'protocols'>;
   /** Milliseconds; absent: the limit's default. */
   readonly connectTimeoutMs?: number;
+  readonly connections?: ConnectTarget['connections'];
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
 }
@@ -32,7 +33,8 @@ export class Http2Pool implements Pool, ClientOwner {
 
   constructor(options: Http2PoolOptions) {
     const { host, port, tls, limits, wheel } = options;
-    const target = tls ? { host, port, tls: { ...tls, protocols } } : { host, port };
+    const { connections } = options;
+    const target = { host, port, ...(tls && { tls: { ...tls, protocols } }), ...(connections && { connections }) };
     const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
     this.#options = { target, connectTimeoutMs, limits, wheel, owner: this };
   }

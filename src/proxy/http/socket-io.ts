@@ -64,6 +64,8 @@ export interface ConnectTarget {
   readonly host: string;
   readonly port: number;
   readonly tls?: ConnectTls;
+  /** Counts the connections that are open or being opened. */
+  readonly connections?: { add(change: number): void };
 }
 
 export interface ConnectTls extends WantedIdentity {
@@ -90,6 +92,11 @@ export function connectSocket(target: ConnectTarget, receiver: Receiver): net.So
   };
   const socket = target.tls ? tls.connect({ ...plain, ...tlsOptions(target.tls) }) : net.connect(plain);
   socket.resume();
+  const { connections } = target;
+  if (connections !== undefined) {
+    connections.add(1);
+    socket.once('close', () => connections.add(-1));
+  }
   return socket;
 }
 

@@ -12,8 +12,19 @@ import { Connection, type CodecFactory, type ConnectionHost } from './connection
 import { listenProblem, type ListenFailure } from './listen-failure.ts';
 import type { TlsTerminator } from './tls-terminator.ts';
 
+/** Where a connection counts that is not counted with its port. */
+export interface ConnectionCount {
+  add(change: number): void;
+}
+
 /** Counts what happens to a port's connections. */
 export interface PortObserver {
+  /** The port serves these from now on. */
+  onListeners?(listeners: readonly ListenerRuntime[]): void;
+  /** A connection told its server name. Null: it goes on counting with the port. */
+  onSecure?(serverName: string): ConnectionCount | null;
+  /** What `onSecure` began; the port's own count is told on its own. */
+  onSecureClosed?(count: ConnectionCount): void;
   /** So many more connections are open; negative: fewer. */
   onConnections(change: number): void;
   /** `reason` is a CamelCase word. */
@@ -46,14 +57,15 @@ export class Port implements ConnectionHost {
   readonly wheel: DeadlineWheel;
   readonly createCodec: CodecFactory;
   readonly port: number;
-  /** Replaced on each change of configuration. */
-  listeners: readonly ListenerRuntime[] = [];
+  #listeners: readonly ListenerRuntime[] = [];
   readonly #options: PortOptions;
   readonly #observer: PortObserver;
   readonly #server: net.Server;
   readonly #connections = new Set<Connection>();
   /** Sockets under TLS, from before the handshake until they close. */
   readonly #tlsSockets = new Set<net.Socket>();
+  /** Connections that count with the listener they chose. */
+  readonly #secure = new Map<Connection, ConnectionCount>();
   #terminator: TlsTerminator | null = null;
   /** Open connections without TLS. */
   #clear = 0;
@@ -70,6 +82,16 @@ export class Port implements ConnectionHost {
     this.port = options.port;
     this.#server = net.createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
     this.#server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  get listeners(): readonly ListenerRuntime[] {
+    return this.#listeners;
+  }
+
+  /** Replaced on each change of configuration. */
+  set listeners(listeners: readonly ListenerRuntime[]) {
+    this.#listeners = listeners;
+    this.#observer.onListeners?.(listeners);
   }
 
   /** The port that is listened on; differs from the option only where that was 0. */
@@ -130,7 +152,13 @@ export class Port implements ConnectionHost {
 
   onConnectionClosed(connection: Connection): void {
     this.#connections.delete(connection);
-    if (connection.isTls) return;
+    if (connection.isTls) {
+      const count = this.#secure.get(connection);
+      if (count === undefined) return;
+      this.#secure.delete(connection);
+      this.#observer.onSecureClosed?.(count);
+      return;
+    }
     this.#clear--;
     this.#onCountChanged(-1);
   }
@@ -161,7 +189,10 @@ export class Port implements ConnectionHost {
   }
 
   #onSecure(socket: tls.TLSSocket): void {
-    this.#add(Connection.acceptTls(this, socket));
+    const connection = Connection.acceptTls(this, socket);
+    const count = this.#observer.onSecure?.(connection.serverName) ?? null;
+    if (count !== null) this.#secure.set(connection, count);
+    this.#add(connection);
   }
 
   #add(connection: Connection): void {

@@ -16,7 +16,23 @@ export interface AccessLogOptions {
   date(): number;
 }
 
+/** A request that was refused before it was known what it asks for. Nothing in it is a client's text. */
+export interface RejectedRequest {
+  /** Empty where it cannot be told. */
+  readonly gateway: string;
+  readonly listener: string;
+  /** The client's address. */
+  readonly client: string;
+  /** The listener's. */
+  readonly port: number;
+  readonly isTls: boolean;
+  /** 0: the connection was closed without an answer. */
+  readonly status: number;
+  readonly reason: string;
+}
+
 export interface AccessLog {
+  addRejected(request: RejectedRequest): void;
   add(exchange: FinishedExchange, series: RequestSeries): void;
   /** What was gathered goes out now. */
   flush(): void;
@@ -27,6 +43,7 @@ const BATCH_MS = 100;
 
 export function createAccessLog(options: AccessLogOptions): AccessLog {
   const format = options.format === 'json' ? jsonLine : textLine;
+  const formatRejected = options.format === 'json' ? rejectedJson : rejectedText;
   const clock = createClock(options.date);
   let batch = '';
   let lines = 0;
@@ -41,14 +58,17 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     lines = 0;
   }
 
+  function append(line: string): void {
+    batch += line;
+    lines++;
+    if (batch.length >= BATCH_CHARS) flush();
+    else timer ??= setTimeout(flush, BATCH_MS).unref();
+  }
+
   return {
     flush,
-    add(exchange, series) {
-      batch += format(exchange, series, clock());
-      lines++;
-      if (batch.length >= BATCH_CHARS) flush();
-      else timer ??= setTimeout(flush, BATCH_MS).unref();
-    },
+    add: (exchange, series) => append(format(exchange, series, clock())),
+    addRejected: (request) => append(formatRejected(request, clock())),
   };
 }
 
@@ -95,6 +115,16 @@ function textLine(exchange: FinishedExchange, series: RequestSeries, time: strin
     `${time} ${exchange.connection.remoteAddress} ${head.method} ${head.scheme}://${printable(exchange.host)}${printable(head.target)} ` +
     `${exchange.status}${trouble} ${exchange.responseBytes}B ${rounded(durationOf(exchange))}ms ${series.logText}${backend}\n`
   );
+}
+
+function rejectedJson(request: RejectedRequest, time: string): string {
+  const { gateway, listener, client, port, isTls, status, reason } = request;
+  const scheme = isTls ? 'https' : 'http';
+  return `${JSON.stringify({ time, gateway, listener, client, port, scheme, status, reason, rejected: true })}\n`;
+}
+
+function rejectedText({ gateway, listener, client, port, status, reason }: RejectedRequest, time: string): string {
+  return `${time} ${client} rejected ${status} ${printable(reason)} port ${port} ${gateway || '-'}/${listener || '-'}\n`;
 }
 
 function textNames({ gateway, listener, route, rule, backend }: RequestNames): string {

@@ -10,26 +10,43 @@ export interface MetricsReport {
   /** New memory, with its number; none when it fits into what is there. */
   readonly blocks: readonly { readonly block: number; readonly buffer: SharedArrayBuffer }[];
   readonly series: readonly SeriesPlace[];
+  /** Series that this worker will not write any more; taken after `series` of the same report. */
+  readonly released: readonly CellPlace[];
 }
 
-export interface SeriesPlace {
-  readonly name: MetricName;
-  readonly labels: Labels;
+export interface CellPlace {
   readonly block: number;
   /** Of its first cell. */
   readonly index: number;
 }
 
+export interface SeriesPlace extends CellPlace {
+  readonly name: MetricName;
+  readonly labels: Labels;
+}
+
 const CELLS_PER_BLOCK = 4096;
+
+/** Where a series is, so that it can be given back. */
+interface Held extends CellPlace {
+  readonly cells: Float64Array;
+  readonly count: number;
+}
 
 /** A counter or gauge. Only its worker writes it, so nothing need be atomic. */
 export class Cell {
+  readonly held: Held;
   readonly #cells: Float64Array;
   readonly #index: number;
 
-  constructor(cells: Float64Array, index: number) {
-    this.#cells = cells;
-    this.#index = index;
+  constructor(held: Held) {
+    this.held = held;
+    this.#cells = held.cells;
+    this.#index = held.index;
+  }
+
+  get value(): number {
+    return this.#cells[this.#index]!;
   }
 
   add(amount: number): void {
@@ -42,13 +59,15 @@ export class Cell {
 }
 
 export class Histogram {
+  readonly held: Held;
   readonly #cells: Float64Array;
   readonly #index: number;
   readonly #bounds: readonly number[];
 
-  constructor(cells: Float64Array, index: number, bounds: readonly number[]) {
-    this.#cells = cells;
-    this.#index = index;
+  constructor(held: Held, bounds: readonly number[]) {
+    this.held = held;
+    this.#cells = held.cells;
+    this.#index = held.index;
     this.#bounds = bounds;
   }
 
@@ -70,6 +89,12 @@ export class MetricCells {
   #block = -1;
   #blocks: { block: number; buffer: SharedArrayBuffer }[] = [];
   #series: SeriesPlace[] = [];
+  #released: CellPlace[] = [];
+  #isAnnouncing = false;
+  /** Given back, but the main thread may not know yet. */
+  #resting: Held[] = [];
+  /** To be used again, by the number of cells. */
+  readonly #free = new Map<number, Held[]>();
 
   constructor(send: (report: MetricsReport) => void) {
     this.#send = send;
@@ -77,22 +102,43 @@ export class MetricCells {
 
   /** A counter or gauge. */
   cell(name: MetricName, labels: Labels): Cell {
-    const index = this.#place(name, labels);
-    return new Cell(this.#current, index);
+    return new Cell(this.#place(name, labels));
   }
 
   histogram(name: MetricName, labels: Labels): Histogram {
-    const index = this.#place(name, labels);
-    return new Histogram(this.#current, index, boundsOf(name) ?? []);
+    return new Histogram(this.#place(name, labels), boundsOf(name) ?? []);
   }
 
-  #place(name: MetricName, labels: Labels): number {
+  /** The series is not written any more. Its memory is used again after the next `recycle`. */
+  release({ held }: Cell | Histogram): void {
+    this.#resting.push(held);
+    this.#released.push({ block: held.block, index: held.index });
+    this.#announce();
+  }
+
+  /** To be called so long after the last one that the main thread has taken every report from before it. */
+  recycle(): void {
+    for (const held of this.#resting.splice(0)) {
+      held.cells.fill(0, held.index, held.index + held.count);
+      const free = this.#free.get(held.count);
+      if (free === undefined) this.#free.set(held.count, [held]);
+      else free.push(held);
+    }
+  }
+
+  #place(name: MetricName, labels: Labels): Held {
     const count = cellsOf(name);
+    const held = this.#free.get(count)?.pop() ?? this.#take(count);
+    this.#series.push({ name, labels, block: held.block, index: held.index });
+    this.#announce();
+    return held;
+  }
+
+  #take(count: number): Held {
     if (this.#used + count > this.#current.length) this.#addBlock();
     const index = this.#used;
     this.#used += count;
-    this.#announce({ name, labels, block: this.#block, index });
-    return index;
+    return { cells: this.#current, count, block: this.#block, index };
   }
 
   #addBlock(): void {
@@ -103,12 +149,20 @@ export class MetricCells {
   }
 
   /** Many series are often made in one turn; one message tells of them all. */
-  #announce(place: SeriesPlace): void {
-    if (this.#series.push(place) > 1) return;
+  #announce(): void {
+    if (this.#isAnnouncing) return;
+    this.#isAnnouncing = true;
     setImmediate(() => {
-      const report: MetricsReport = { type: 'metrics', blocks: this.#blocks, series: this.#series };
+      this.#isAnnouncing = false;
+      const report: MetricsReport = {
+        type: 'metrics',
+        blocks: this.#blocks,
+        series: this.#series,
+        released: this.#released,
+      };
       this.#blocks = [];
       this.#series = [];
+      this.#released = [];
       this.#send(report);
     });
   }

@@ -3,9 +3,14 @@
 export interface MetricFamily {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
+  /** Every series has all of them; docs/metrics.md says what they mean. */
+  readonly labels: readonly string[];
   /** Upper bounds, ascending; the bucket without a bound is added. */
   readonly bounds?: readonly number[];
 }
+
+const requestNames = ['gateway', 'listener', 'route', 'rule', 'backend'] as const;
+const portNames = ['address', 'port', 'gateway', 'listener'] as const;
 
 /** Seconds: from a local answer to a long poll. */
 const durations = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -13,32 +18,63 @@ const durations = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 export const metricFamilies = {
   headgate_requests_total: {
     type: 'counter',
-    help: 'Requests that were answered, or whose client went away (code 0).',
+    labels: [...requestNames, 'code'],
+    help: 'Requests that were answered, or whose client went away (code 499).',
   },
   headgate_request_duration_seconds: {
     type: 'histogram',
+    labels: requestNames,
     help: 'From the head of a request to the end of its response.',
     bounds: durations,
   },
-  headgate_request_bytes_total: { type: 'counter', help: 'Bytes of request bodies.' },
-  headgate_response_bytes_total: { type: 'counter', help: 'Bytes of response bodies.' },
-  headgate_upstream_errors_total: { type: 'counter', help: 'Tries at a backend that failed, by kind.' },
-  headgate_retries_total: { type: 'counter', help: 'Tries at a backend after the first one of a request.' },
+  headgate_request_bytes_total: { type: 'counter', labels: requestNames, help: 'Bytes of request bodies.' },
+  headgate_response_bytes_total: { type: 'counter', labels: requestNames, help: 'Bytes of response bodies.' },
+  headgate_requests_in_flight: {
+    type: 'gauge',
+    labels: requestNames,
+    help: 'Requests for which a backend is chosen and that are not over; WebSockets and streams count as long as they last.',
+  },
+  headgate_upstream_errors_total: {
+    type: 'counter',
+    labels: [...requestNames, 'kind'],
+    help: 'Requests of which a try at a backend failed, by the kind of the last failure.',
+  },
+  headgate_retries_total: {
+    type: 'counter',
+    labels: requestNames,
+    help: 'Tries at a backend after the first one of a request.',
+  },
   headgate_rejected_requests_total: {
     type: 'counter',
+    labels: ['reason'],
     help: 'Requests that were refused before routing, by reason: bad grammar, limits, time-outs.',
   },
   headgate_rejected_connections_total: {
     type: 'counter',
+    labels: ['address', 'port', 'reason'],
     help: 'Connections that were refused or failed in the TLS handshake, by reason.',
   },
-  headgate_connections: { type: 'gauge', help: 'Open client connections.' },
-  headgate_config_version: { type: 'gauge', help: 'The configuration version each worker serves.' },
+  headgate_connections: { type: 'gauge', labels: portNames, help: 'Open client connections.' },
+  headgate_upstream_connections: {
+    type: 'gauge',
+    labels: ['backend'],
+    help: 'Connections to the endpoints of a backend: busy, idle and being set up.',
+  },
+  headgate_config_version: {
+    type: 'gauge',
+    labels: ['worker'],
+    help: 'The configuration version each worker serves.',
+  },
   headgate_certificate_expiry_timestamp_seconds: {
     type: 'gauge',
+    labels: ['namespace', 'secret'],
     help: 'When a certificate in use ends, in seconds since the epoch.',
   },
-  headgate_access_log_dropped_total: { type: 'counter', help: 'Access log lines that nobody took in time.' },
+  headgate_access_log_dropped_total: {
+    type: 'counter',
+    labels: ['at'],
+    help: 'Access log lines that nobody took in time.',
+  },
 } as const satisfies Record<string, MetricFamily>;
 
 export type MetricName = keyof typeof metricFamilies;

@@ -2,7 +2,7 @@
  * The main thread's side of metrics: knows where each worker's numbers are, adds them up and writes the Prometheus text
  * format. Reads only; never waits for a worker.
  */
-import type { MetricsReport } from './metric-cells.ts';
+import type { CellPlace, MetricsReport } from './metric-cells.ts';
 import { boundsOf, cellsOf, metricFamilies, type Labels, type MetricName } from './metric-families.ts';
 
 /** A series with the sums over all workers, one number a cell. */
@@ -10,11 +10,18 @@ interface Sums {
   readonly name: MetricName;
   readonly labels: Labels;
   readonly cells: Float64Array;
+  /** How many workers write it; 0 again: it is dropped with the last of them. */
+  writers: number;
 }
 
 interface KnownWorker {
   readonly blocks: Map<number, Float64Array>;
-  readonly series: { readonly sums: Sums; readonly block: number; readonly index: number }[];
+  /** By place. */
+  readonly series: Map<string, KnownSeries>;
+}
+
+interface KnownSeries extends CellPlace {
+  readonly sums: Sums;
 }
 
 export class MetricsHub {
@@ -25,11 +32,14 @@ export class MetricsHub {
   /** Takes a report as a worker's MetricCells sent it. */
   receive(worker: number, report: MetricsReport): void {
     let known = this.#workers.get(worker);
-    if (known === undefined) this.#workers.set(worker, (known = { blocks: new Map(), series: [] }));
+    if (known === undefined) this.#workers.set(worker, (known = { blocks: new Map(), series: new Map() }));
     for (const { block, buffer } of report.blocks) known.blocks.set(block, new Float64Array(buffer));
     for (const { name, labels, block, index } of report.series) {
-      known.series.push({ sums: this.#sumsOf(name, labels), block, index });
+      const sums = this.#sumsOf(name, labels);
+      sums.writers++;
+      known.series.set(`${block} ${index}`, { sums, block, index });
     }
+    for (const { block, index } of report.released) this.#release(known, `${block} ${index}`);
   }
 
   /** Counts stay (a counter never goes back), gauges go. To be called before the worker's successor reports. */
@@ -37,9 +47,7 @@ export class MetricsHub {
     const known = this.#workers.get(worker);
     if (known === undefined) return;
     this.#workers.delete(worker);
-    for (const { sums, block, index } of known.series) {
-      if (metricFamilies[sums.name].type !== 'gauge') addTo(sums.cells, known.blocks.get(block), index);
-    }
+    for (const series of known.series.values()) retain(known, series);
   }
 
   /** A number of the main thread's own. */
@@ -73,7 +81,7 @@ export class MetricsHub {
     const totals = new Map<Sums, Sums>();
     for (const sums of this.#series.values()) totals.set(sums, { ...sums, cells: sums.cells.slice() });
     for (const { blocks, series } of this.#workers.values()) {
-      for (const { sums, block, index } of series) {
+      for (const { sums, block, index } of series.values()) {
         const total = totals.get(sums);
         if (total !== undefined) addTo(total.cells, blocks.get(block), index);
       }
@@ -81,15 +89,31 @@ export class MetricsHub {
     return totals;
   }
 
+  /** Other workers may count on in the same series, and its sum must not go back. The last one takes it along. */
+  #release(known: KnownWorker, place: string): void {
+    const series = known.series.get(place);
+    if (series === undefined) return;
+    known.series.delete(place);
+    retain(known, series);
+    const { sums } = series;
+    if (sums.writers === 0) this.#series.delete(sums.name + labelText(sums.labels));
+  }
+
   #sumsOf(name: MetricName, labels: Labels): Sums {
     const key = name + labelText(labels);
     let sums = this.#series.get(key);
     if (sums === undefined) {
-      sums = { name, labels, cells: new Float64Array(cellsOf(name)) };
+      sums = { name, labels, cells: new Float64Array(cellsOf(name)), writers: 0 };
       this.#series.set(key, sums);
     }
     return sums;
   }
+}
+
+/** What a worker that writes no more has counted stays in the sums. */
+function retain({ blocks }: KnownWorker, { sums, block, index }: KnownSeries): void {
+  sums.writers--;
+  if (metricFamilies[sums.name].type !== 'gauge') addTo(sums.cells, blocks.get(block), index);
 }
 
 function addTo(cells: Float64Array, from: Float64Array | undefined, index: number): void {

@@ -6,6 +6,7 @@ import { createAccessLog } from './access-log.ts';
 import { MetricCells, type MetricsReport } from './metric-cells.ts';
 import { MetricsHub } from './metrics-hub.ts';
 import { createSeriesFinder, RequestSeries } from './request-series.ts';
+import { Retention } from './retention.ts';
 
 const origin = { kind: 'Gateway', namespace: 'test', name: 'web', section: 'http' };
 const listener = { key: 'Gateway/test/web/http', config: { origin, gateway: 'Gateway/test/web' } };
@@ -118,7 +119,7 @@ test('label values are escaped', async () => {
 test('a request is counted under its names, also when a new snapshot brings a new rule object', async () => {
   const hub = new MetricsHub();
   const { cells, deliver } = workerOf(hub, 0);
-  const finder = createSeriesFinder(cells);
+  const finder = createSeriesFinder(cells, new Retention());
   const twin = ruleNamed(rule.key);
   for (const each of [rule, rule, twin] as unknown as RuleRuntime[]) {
     const exchange = finished({ rule: each });
@@ -155,7 +156,7 @@ function logOf(format: 'json' | 'text', takes = true) {
   });
   const series = new RequestSeries(
     new MetricCells(() => {}),
-    { listener: '', backend: '' },
+    { listener: '', rule: '', backend: '' },
     {
       gateway: 'test/web',
       listener: 'http',
@@ -209,6 +210,35 @@ test('a text line is one line for a person', () => {
   log.flush();
   assert.deepEqual(written, [
     '2026-01-02T03:04:05.067Z 192.0.2.7 GET http://shop.test/a?b 503 NoEndpoint 512B 3.5ms test/web/http test/shop/rules[0] test/shop:80 10.0.0.1:80\n',
+  ]);
+});
+
+test('a refused request is a line too, and a reason cannot break it', () => {
+  const refused = {
+    gateway: 'test/web',
+    listener: '',
+    client: '192.0.2.7',
+    port: 80,
+    isTls: false,
+    status: 400,
+    reason: 'Bad"\u001b\n',
+  };
+  const json = logOf('json');
+  json.log.addRejected(refused);
+  json.log.flush();
+  assert.equal(json.written[0]!.indexOf('\n'), json.written[0]!.length - 1);
+  const { isTls: _, ...facts } = refused;
+  assert.deepEqual(JSON.parse(json.written[0]!), {
+    time: '2026-01-02T03:04:05.067Z',
+    ...facts,
+    scheme: 'http',
+    rejected: true,
+  });
+  const text = logOf('text');
+  text.log.addRejected(refused);
+  text.log.flush();
+  assert.deepEqual(text.written, [
+    '2026-01-02T03:04:05.067Z 192.0.2.7 rejected 400 Bad\\"\\u001b\\n port 80 test/web/-\n',
   ]);
 });
 

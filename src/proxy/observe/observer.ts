@@ -1,8 +1,16 @@
 /** What happens to each finished exchange of a worker: metrics always, an access log line where wanted. */
-import type { FinishedExchange, Observer } from '../exchange-observer.ts';
-import { createAccessLog, type AccessLog, type AccessLogFormat } from './access-log.ts';
+import type { BackendConfig } from '../../contract/gateway-config.ts';
+import type { FinishedExchange, ForwardedExchange, Observer } from '../exchange-observer.ts';
+import type { ConnectionInfo } from '../http/streams.ts';
+import type { PortObserver } from '../listeners/port.ts';
+import type { PortRuntime } from '../runtime.ts';
+import { createAccessLog, type AccessLog, type AccessLogFormat, type RejectedRequest } from './access-log.ts';
 import { type Cell, MetricCells, type MetricsReport } from './metric-cells.ts';
-import { createSeriesFinder } from './request-series.ts';
+import { ownerBySni, ownerOf } from './port-owner.ts';
+import { createPortObservers } from './port-observers.ts';
+import { createSeriesFinder, type RequestSeries } from './request-series.ts';
+import { type IsConfigured, Retention } from './retention.ts';
+import { createUpstreamConnections, type UpstreamConnections } from './upstream-connections.ts';
 
 /** Lines for the main thread, which alone writes to stdout. */
 export interface AccessLogReport {
@@ -18,8 +26,12 @@ export type WorkerReport = MetricsReport | AccessLogReport;
 
 export interface WorkerObserver extends Observer {
   readonly cells: MetricCells;
-  /** A request was refused by a codec; `reason` is one of a few words. */
-  onRejectedRequest(reason: string): void;
+  /** A request was refused by a codec; `reason` is one of a few words. Status 0: nothing was answered. */
+  onRejectedRequest(connection: ConnectionInfo, status: number, reason: string): void;
+  portObserver(address: string, port: number): PortObserver;
+  upstreamConnections(backend: BackendConfig): UpstreamConnections;
+  /** Forgets series of what has not been configured for a while. To be called every SWEEP_MS. */
+  sweep(now: number, isConfigured: IsConfigured): void;
   flush(): void;
 }
 
@@ -33,18 +45,33 @@ const MAX_WAITING_CHARS = 2 * 1024 * 1024;
 
 export function createObserver({ accessLog, send }: WorkerObserverOptions): WorkerObserver {
   const cells = new MetricCells(send);
-  const series = createSeriesFinder(cells);
+  const retention = new Retention();
+  const series = createSeriesFinder(cells, retention);
   const log = accessLog === 'off' ? null : logThrough(accessLog, cells, send);
   const rejected = new Map<string, Cell>();
   return {
     cells,
     flush: () => log?.flush(),
-    onFinish(exchange: FinishedExchange) {
+    portObserver: createPortObservers(cells, retention),
+    upstreamConnections: createUpstreamConnections(cells, retention),
+    sweep(now, isConfigured) {
+      cells.recycle();
+      retention.sweep(now, isConfigured);
+    },
+    onForward(exchange: ForwardedExchange) {
       const found = series.find(exchange);
+      exchange.observed = found;
+      found.begin();
+    },
+    onFinish(exchange: FinishedExchange) {
+      const begun = exchange.observed as RequestSeries | null;
+      const found = begun ?? series.find(exchange);
+      if (begun !== null) begun.end();
       found.record(exchange);
       if (log !== null) log.add(exchange, found);
     },
-    onRejectedRequest(reason) {
+    onRejectedRequest(connection, status, reason) {
+      if (log !== null) log.addRejected(rejectionOf(connection, status, reason));
       let cell = rejected.get(reason);
       if (cell === undefined) {
         cell = cells.cell('headgate_rejected_requests_total', { reason });
@@ -53,6 +80,12 @@ export function createObserver({ accessLog, send }: WorkerObserverOptions): Work
       cell.add(1);
     },
   };
+}
+
+function rejectionOf(connection: ConnectionInfo, status: number, reason: string): RejectedRequest {
+  const { port, listeners } = connection.port as PortRuntime;
+  const owner = (connection.isTls ? ownerBySni(listeners, connection.serverName) : null) ?? ownerOf(listeners);
+  return { ...owner, client: connection.remoteAddress, port, isTls: connection.isTls, status, reason };
 }
 
 function logThrough(format: AccessLogFormat, cells: MetricCells, send: (report: WorkerReport) => void): AccessLog {

@@ -3,11 +3,12 @@
  * request costs a comparison; made once, and found again when a new snapshot brings new objects for the same keys.
  */
 import { partsOf } from '../../contract/keys.ts';
-import type { Origin } from '../../contract/gateway-config.ts';
-import type { FinishedExchange } from '../exchange-observer.ts';
+import type { BackendConfig, Origin } from '../../contract/gateway-config.ts';
+import type { FinishedExchange, ForwardedExchange } from '../exchange-observer.ts';
 import type { BackendRuntime, ListenerRuntime, RuleRuntime } from '../runtime.ts';
 import type { Cell, Histogram, MetricCells } from './metric-cells.ts';
 import type { Labels, MetricName } from './metric-families.ts';
+import type { IsConfigured, Retention } from './retention.ts';
 
 /** What logs and metrics call the parts of a request; empty where it did not get that far. */
 export interface RequestNames {
@@ -18,14 +19,27 @@ export interface RequestNames {
   readonly backend: string;
 }
 
+/** Empty: none. */
+export interface SeriesKeys {
+  readonly listener: string;
+  readonly rule: string;
+  readonly backend: string;
+}
+
+/** No listener has this key: rules may remember series that are released. */
+const RELEASED = '\0';
+
 export class RequestSeries {
-  readonly listenerKey: string;
+  listenerKey: string;
   readonly backendKey: string;
+  readonly #keys: SeriesKeys;
   readonly names: RequestNames;
   readonly #cells: MetricCells;
   readonly #duration: Histogram;
   readonly #requestBytes: Cell;
   readonly #responseBytes: Cell;
+  /** Requests that have a backend and are not over. */
+  readonly #inFlight: Cell | null;
   readonly #byStatus = new Map<number, Cell>();
   readonly #errors = new Map<string, Cell>();
   #retries: Cell | null = null;
@@ -34,8 +48,9 @@ export class RequestSeries {
   /** Scratch of the access log: the names as text. */
   logText = '';
 
-  constructor(cells: MetricCells, keys: { listener: string; backend: string }, names: RequestNames) {
+  constructor(cells: MetricCells, keys: SeriesKeys, names: RequestNames) {
     this.#cells = cells;
+    this.#keys = keys;
     this.listenerKey = keys.listener;
     this.backendKey = keys.backend;
     this.names = names;
@@ -43,6 +58,32 @@ export class RequestSeries {
     this.#duration = cells.histogram('headgate_request_duration_seconds', labels);
     this.#requestBytes = cells.cell('headgate_request_bytes_total', labels);
     this.#responseBytes = cells.cell('headgate_response_bytes_total', labels);
+    this.#inFlight = keys.backend === '' ? null : cells.cell('headgate_requests_in_flight', labels);
+  }
+
+  begin(): void {
+    if (this.#inFlight !== null) this.#inFlight.add(1);
+  }
+
+  end(): void {
+    if (this.#inFlight !== null) this.#inFlight.add(-1);
+  }
+
+  isInUse(isConfigured: IsConfigured): boolean {
+    if (this.#inFlight !== null && this.#inFlight.value !== 0) return true;
+    const { listener, rule, backend } = this.#keys;
+    return (
+      (listener === '' || isConfigured('listeners', listener)) &&
+      (rule === '' || isConfigured('rules', rule)) &&
+      (backend === '' || isConfigured('backends', backend))
+    );
+  }
+
+  release(): void {
+    this.listenerKey = RELEASED;
+    const cells = [this.#inFlight, this.#retries, ...this.#byStatus.values(), ...this.#errors.values()];
+    for (const cell of cells) if (cell !== null) this.#cells.release(cell);
+    for (const each of [this.#duration, this.#requestBytes, this.#responseBytes]) this.#cells.release(each);
   }
 
   record(exchange: FinishedExchange): void {
@@ -81,21 +122,29 @@ export class RequestSeries {
 }
 
 export interface SeriesFinder {
-  find(exchange: FinishedExchange): RequestSeries;
+  find(exchange: ForwardedExchange): RequestSeries;
 }
 
 /** One for each worker. */
-export function createSeriesFinder(cells: MetricCells): SeriesFinder {
+export function createSeriesFinder(cells: MetricCells, retention: Retention): SeriesFinder {
   const known = new Map<string, RequestSeries>();
 
-  function intern(exchange: FinishedExchange): RequestSeries {
+  function intern(exchange: ForwardedExchange): RequestSeries {
     const { listener, rule, backend } = exchange;
     const key = `${listener?.key ?? ''} ${rule?.key ?? ''} ${backend?.key ?? ''}`;
     let series = known.get(key);
     if (series === undefined) {
-      const keys = { listener: listener?.key ?? '', backend: backend?.key ?? '' };
-      series = new RequestSeries(cells, keys, namesOf(listener, rule, backend));
-      known.set(key, series);
+      const keys = { listener: listener?.key ?? '', rule: rule?.key ?? '', backend: backend?.key ?? '' };
+      const made = new RequestSeries(cells, keys, namesOf(listener, rule, backend));
+      series = made;
+      known.set(key, made);
+      retention.add({
+        isInUse: (isConfigured) => made.isInUse(isConfigured),
+        release() {
+          known.delete(key);
+          made.release();
+        },
+      });
     }
     return series;
   }
@@ -132,8 +181,13 @@ function namesOf(
     listener: listener?.config.origin.section ?? '',
     route: rule === null ? '' : nameOf(rule.route.origin),
     rule: rule?.config.origin.section ?? '',
-    backend: backend === null ? '' : `${nameOf(backend.config.origin)}:${backend.config.port}`,
+    backend: backend === null ? '' : nameOfBackend(backend.config),
   };
+}
+
+/** `namespace/name:port`. */
+export function nameOfBackend({ origin, port }: BackendConfig): string {
+  return `${nameOf(origin)}:${port}`;
 }
 
 function nameOf({ namespace, name }: Origin): string {
