@@ -8,6 +8,7 @@ import { startEcho } from '../../../examples/echo.ts';
 import { freePort, startHeadgate } from '../../../test/headgate.ts';
 import { gateway, gatewayClass, httpListener, httpRoute, manifests, service } from '../../../test/manifests.ts';
 import { until } from '../../../test/until.ts';
+import { type MetricFamily, metricFamilies } from '../../proxy/observe/metric-families.ts';
 
 const echo = await startEcho({ name: 'echo', port: 0, address: '127.0.0.1' });
 after(() => {
@@ -49,6 +50,9 @@ function parse(text: string): Sample[] {
     const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text_]) => [key!, text_!] as const);
     assert.equal(new Set(pairs.map(([key]) => key)).size, pairs.length, line);
     assert.ok(!Number.isNaN(Number(value)), line);
+    const known: MetricFamily = metricFamilies[family as keyof typeof metricFamilies];
+    const names = pairs.map(([key]) => key).filter((key) => type !== 'histogram' || key !== 'le');
+    assert.deepEqual(names.toSorted(), known.labels.toSorted(), line);
     samples.push({ name, labels: Object.fromEntries(pairs), value: Number(value) });
   }
   return samples;
@@ -68,7 +72,7 @@ test('metrics are valid and name listener, route, rule and backend; what failed 
     service('dead', [gone]),
     httpRoute('r', { rules }),
   );
-  const headgate = await startHeadgate({ 'a.yaml': text }, ['--workers', '2']);
+  const headgate = await startHeadgate({ 'a.yaml': text }, ['--workers', '2', '--access-log', 'json']);
   try {
     const open = connect(port, '127.0.0.1');
     await once(open, 'connect');
@@ -91,7 +95,22 @@ test('metrics are valid and name listener, route, rule and backend; what failed 
     assert.equal(sum(samples, 'headgate_request_duration_seconds_bucket', { ...names, le: '+Inf' }), 2);
     assert.ok(sum(samples, 'headgate_response_bytes_total', names) > 0);
     assert.ok(sum(samples, 'headgate_upstream_errors_total', { backend: 'test/dead:80' }) >= 1);
-    assert.ok(sum(samples, 'headgate_connections', { port: String(port) }) >= 1);
+    const { gateway: owner, listener } = names;
+    assert.ok(sum(samples, 'headgate_connections', { port: String(port), gateway: owner, listener }) >= 1);
+    assert.ok(sum(samples, 'headgate_upstream_connections', { backend: names.backend }) >= 1);
+    assert.ok(samples.some(({ name }) => name === 'headgate_requests_in_flight'));
+    assert.equal(sum(samples, 'headgate_requests_in_flight', {}), 0);
+    open.write('GET /\u001b[31m" HTTP/9.9\r\n\r\n');
+    const refused = () => /^.*"rejected":true.*$/m.exec(headgate.output())?.[0];
+    await until(() => refused() !== undefined, 'the refusal is logged');
+    const line = JSON.parse(refused()!) as Record<string, unknown>;
+    assert.deepEqual(
+      [line['gateway'], line['listener'], line['client'], line['port'], line['scheme']],
+      [owner, listener, '127.0.0.1', port, 'http'],
+    );
+    assert.ok(Number(line['status']) >= 400 && /^\w+$/.test(String(line['reason'])), JSON.stringify(line));
+    assert.ok(!headgate.output().includes('\u001b'));
+    await until(async () => sum(await metrics(), 'headgate_rejected_requests_total', {}) === 1, 'it is counted');
     assert.equal(samples.filter(({ name, value }) => name === 'headgate_config_version' && value === 1).length, 2);
     open.destroy();
   } finally {
