@@ -8,6 +8,7 @@ import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { defaultLimits } from '../limits.ts';
 import type { ListenerRuntime } from '../runtime.ts';
 import type { CodecFactory } from './connection.ts';
+import { until } from '../../../test/until.ts';
 import { Ports, type PortsOptions, type PortsWish } from './ports.ts';
 import { testCertificate } from './certificate.test-support.ts';
 
@@ -216,6 +217,36 @@ test('SNI picks listener and certificate; an unknown name is refused', async () 
   assert.equal(await commonName(port, ''), 'wild');
   await assert.rejects(secure(port, 'a.other'));
   assert.deepEqual(counts.rejected, ['UnknownServerName']);
+});
+
+test('connections count with the listener that their SNI chose, and leave nothing behind', async () => {
+  const open = { port: 0, x: 0, y: 0 };
+  const { ports } = createPorts({
+    createObserver: () => ({
+      onRejected: () => {},
+      onConnections: (change) => (open.port += change),
+      onSecure: (serverName) => {
+        const name = serverName === 'a.test' ? 'x' : 'y';
+        open[name]++;
+        open.port--;
+        return { add: (change) => (open[name] += change) };
+      },
+      onSecureClosed: (count) => {
+        count.add(-1);
+        open.port++;
+      },
+    }),
+  });
+  const listeners = [listener('x', https('a.test', 'a')), listener('y', https('*.test', 'wild'))];
+  await ports.apply({ listeners, certificates: { a, wild } });
+  const { port } = ports.bound[0]!;
+  const sockets = [await secure(port, 'a.test'), await secure(port, 'b.test'), await secure(port, 'c.test')];
+  await until(() => open.x + open.y === 3, 'handshakes are over');
+  assert.deepEqual(open, { port: 0, x: 1, y: 2 });
+  sockets[0]!.destroy();
+  sockets[1]!.end();
+  sockets[2]!.destroy();
+  await until(() => open.x + open.y === 0 && open.port === 0, 'all are gone');
 });
 
 test('ALPN picks the protocol, HTTP/1.1 without it', async () => {
