@@ -83,7 +83,7 @@ function applyChanges(current: Changes, changes: Changes): ConfigPatch | null {
       (patch[name] ??= {})[key] = value;
     }
   }
-  return Object.keys(patch).length === 0 ? null : (patch as ConfigPatch);
+  return Object.keys(patch).length === 0 ? null : patch;
 }
 
 function whole(current: Changes): GatewayConfig {

@@ -23,7 +23,7 @@ export function diffConfig(from: GatewayConfig, to: GatewayConfig): ConfigPatch 
     const changed = diffTable(from[name], to[name]);
     if (changed) patch[name] = changed;
   }
-  return Object.keys(patch).length === 0 ? null : (patch as ConfigPatch);
+  return Object.keys(patch).length === 0 ? null : patch;
 }
 
 function diffTable(
@@ -109,7 +109,7 @@ export function patchInPlace(config: ConfigInPlace, patch: ConfigPatch): void {
 export function mergePatches(first: ConfigPatch, second: ConfigPatch): ConfigPatch {
   const merged: Record<string, unknown> = { ...first };
   for (const name of tableNames) if (second[name]) merged[name] = { ...first[name], ...second[name] };
-  return merged as ConfigPatch;
+  return merged;
 }
 
 /** So many derived configurations may stand on each other before their tables are made: bounds what a look walks and keeps. */

@@ -80,7 +80,7 @@ export class Workers implements Infrastructure {
       this.#slots.map((slot) => {
         clearTimeout(slot.respawnTimer);
         slot.unsubscribe();
-        if (slot.worker === null) return undefined;
+        if (slot.worker === null) return Promise.resolve();
         slot.gone ??= new Promise<void>((resolve) => (slot.onGone = resolve));
         end(slot);
         return slot.gone;

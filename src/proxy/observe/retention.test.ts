@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BackendConfig } from '../../contract/gateway-config.ts';
-import type { ForwardedExchange, FinishedExchange } from '../exchange-observer.ts';
+import type { FinishedExchange } from '../exchange-observer.ts';
 import type { ListenerRuntime } from '../runtime.ts';
 import { MetricCells, type MetricsReport } from './metric-cells.ts';
 import { MetricsHub } from './metrics-hub.ts';
@@ -55,8 +55,8 @@ test('a request is in flight from the choice of its backend to its end', async (
   const hub = new MetricsHub();
   const { observer } = scene(hub);
   const [one, two] = [exchange(), exchange()];
-  observer.onForward(one as ForwardedExchange);
-  observer.onForward(two as ForwardedExchange);
+  observer.onForward(one);
+  observer.onForward(two);
   await turn();
   assert.equal(sumOf(hub, 'headgate_requests_in_flight'), 2);
   observer.onFinish(one);

@@ -109,7 +109,7 @@ test('the router agrees with a walk over the list', () => {
       const hostnames = tables.map((one, i) => ({
         ...one,
         listener: 'l0',
-        matches: one.matches.map((each, j) => ({ ...each, rule: `${i}/${j}` }) as MatchConfig),
+        matches: one.matches.map((each, j) => ({ ...each, rule: `${i}/${j}` })),
       }));
       const router = snapshotOf(configOf(hostnames)).listeners.get('l0')!;
       for (const { headers, ...rest } of requests) {

@@ -8,7 +8,14 @@ import type { PooledBackend } from './pooled-backend.ts';
 function mirrored() {
   let copy: PooledBackend | null = null;
   const scene = new Scene({
-    filters: [{ onRequest: (exchange) => void exchange.mirror('copy') }],
+    filters: [
+      {
+        onRequest(exchange) {
+          exchange.mirror('copy');
+          return undefined;
+        },
+      },
+    ],
     forwarder: { backendOf: (key) => (key === 'copy' ? copy : null) },
   });
   copy = scene.addBackend('copy', [endpointAt(9)]);

@@ -75,7 +75,10 @@ test('connections survive a change of the endpoints, and end with theirs', () =>
   for (let i = 0; i < 2; i++) backend.pick(any)!.open(request, sink);
   backend.updateEndpoints([endpointAt(2), endpointAt(3)]);
   for (let i = 0; i < 2; i++) backend.pick(any)!.open(request, sink);
-  assert.deepEqual(world.made.toSorted(), [1, 2, 3]);
+  assert.deepEqual(
+    world.made.toSorted((a, b) => a - b),
+    [1, 2, 3],
+  );
   assert.deepEqual(world.closed, [1]);
 });
 
