@@ -38,13 +38,16 @@ export function resolveListeners(
   const setsOf = ({ key }: SelectedGateway) => listenerSets.byGateway.get(key) ?? [];
   const taken = findTakenPorts([
     // A ListenerSet never takes a port from a Gateway, whichever is older.
-    ...selected.map(({ gateway }) => ({ owner: gateway, gateway })),
-    ...selected.flatMap((one) => allowed(setsOf(one)).map((owner) => ({ owner, gateway: one.gateway }))),
+    ...selected.map((one) => ({ owner: one.gateway, gateway: one.gateway, addresses: addressesOf(one) })),
+    ...selected.flatMap((one) =>
+      allowed(setsOf(one)).map((owner) => ({ owner, gateway: one.gateway, addresses: addressesOf(one) })),
+    ),
   ]);
   return selected.map((one) => {
     const sets = setsOf(one);
     const inputs = [
       portsText(taken, one.gateway),
+      one.assigned,
       ...sets.flatMap(({ listenerSet, refused }) => [listenerSet, refused?.message, portsText(taken, listenerSet)]),
     ];
     const known = memory.get(one.gateway);
@@ -71,9 +74,11 @@ interface GatewaySurroundings {
   readonly references: RecordedReferences;
 }
 
-function resolveGateway({ gateway, key }: SelectedGateway, around: GatewaySurroundings): ResolvedGateway {
+function resolveGateway(selected: SelectedGateway, around: GatewaySurroundings): ResolvedGateway {
+  const { gateway, key, assigned } = selected;
   const accepted = unsupportedAddress(gateway) ?? unknownParameters(gateway);
-  const addresses = addressesOf(gateway);
+  const addresses = addressesOf(selected);
+  const homeless = assigned?.problem ?? null;
   const inside = allowed(around.sets);
   const conflicts = new Map([...findConflicts(gateway.spec.listeners), ...findSetConflicts(gateway, inside)]);
   const tls = resolveGatewayTls(gateway, around.references);
@@ -83,7 +88,7 @@ function resolveGateway({ gateway, key }: SelectedGateway, around: GatewaySurrou
         owner,
         gateway: key,
         addresses,
-        isServable: accepted === null && !around.taken.get(owner)?.has(listener.port),
+        isServable: accepted === null && homeless === null && !around.taken.get(owner)?.has(listener.port),
         conflicted: conflicts.get(listener) ?? null,
         tls,
         references: around.references,
@@ -95,7 +100,7 @@ function resolveGateway({ gateway, key }: SelectedGateway, around: GatewaySurrou
     allListeners.filter(({ spec }) => owner.spec.listeners.includes(spec));
   const programmedOf = (owner: Gateway | ListenerSet): Problem | null => {
     const ports = around.taken.get(owner);
-    return ports ? takenProblem(gateway, ports) : null;
+    return ports ? takenProblem(addresses, ports) : homeless;
   };
   const listenerSets = around.sets.map(({ listenerSet, refused, ...set }): ResolvedListenerSet => {
     if (refused) return { key: set.key, listenerSet, listeners: [], accepted: refused, programmed: null };

@@ -2,6 +2,7 @@
 import type { Problem } from '../contract/problem.ts';
 import { nameOf } from '../model/resources.ts';
 import { rulesOf } from './listener-protocols.ts';
+import type { SelectedGateway } from './resolved.ts';
 import type { Gateway, Listener, ListenerSet } from './resource-types.ts';
 
 /** What the proxy listens on where nobody says otherwise. */
@@ -15,8 +16,12 @@ export function unsupportedAddress(gateway: Gateway): Problem | null {
   return { reason: 'UnsupportedAddress', message };
 }
 
-/** The IP addresses that the Gateway asks for; empty: those the proxy was started with. An entry without value asks for those too. */
-export function addressesOf(gateway: Gateway): readonly string[] {
+/**
+ * Where the Gateway listens: what was assigned to it, or else the IP addresses that it asks for. Empty: those the proxy was
+ * started with. An entry without value asks for those too.
+ */
+export function addressesOf({ gateway, assigned }: SelectedGateway): readonly string[] {
+  if (assigned) return assigned.addresses;
   const values = (gateway.spec.addresses ?? []).map((address) => address.value);
   return values.every((value) => value !== undefined && value !== '') ? (values as readonly string[]) : [];
 }
@@ -29,16 +34,18 @@ export interface PortClaimant {
   readonly owner: Gateway | ListenerSet;
   /** Itself, or the Gateway of the ListenerSet. */
   readonly gateway: Gateway;
+  /** Of the Gateway; empty: those the proxy was started with. */
+  readonly addresses: readonly string[];
 }
 
 /** For each claimant that comes too late, the ports it does not get. Who comes first gets the port. */
 export function findTakenPorts(claimants: readonly PortClaimant[]): ReadonlyMap<PortClaimant['owner'], TakenPorts> {
   const owners = new Map<string, Gateway>();
   const result = new Map<PortClaimant['owner'], TakenPorts>();
-  for (const { owner, gateway } of claimants) {
+  for (const { owner, gateway, addresses } of claimants) {
     if (unsupportedAddress(gateway)) continue;
     const taken = new Map<number, string>();
-    const wanted = wantedSockets(gateway, owner.spec.listeners);
+    const wanted = wantedSockets(addresses, owner.spec.listeners);
     for (const { port, socket } of wanted) {
       const holder = owners.get(socket);
       if (holder && holder !== gateway) taken.set(port, nameOf(holder));
@@ -49,8 +56,10 @@ export function findTakenPorts(claimants: readonly PortClaimant[]): ReadonlyMap<
   return result;
 }
 
-function wantedSockets(gateway: Gateway, listeners: readonly Listener[]): readonly { port: number; socket: string }[] {
-  const listed = addressesOf(gateway);
+function wantedSockets(
+  listed: readonly string[],
+  listeners: readonly Listener[],
+): readonly { port: number; socket: string }[] {
   const addresses = listed.length === 0 ? anyAddress : listed;
   return listeners.flatMap((listener) => {
     const transport = rulesOf(listener)?.transport;
@@ -60,8 +69,7 @@ function wantedSockets(gateway: Gateway, listeners: readonly Listener[]): readon
 }
 
 /** The way out for a Gateway whose ports are taken. */
-export function takenProblem(gateway: Gateway, taken: TakenPorts): Problem {
-  const listed = addressesOf(gateway);
+export function takenProblem(listed: readonly string[], taken: TakenPorts): Problem {
   const where = listed.length === 0 ? 'the default address' : listed.join(', ');
   const owners = [...taken].map(([port, owner]) => `port ${port} (Gateway ${owner})`).join(', ');
   const message =

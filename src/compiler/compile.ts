@@ -1,7 +1,7 @@
 /** The compiler's table of contents: resources in, configuration, statuses and notes out. Pure; what it remembers only saves time. */
 import type { GatewayConfig } from '../contract/gateway-config.ts';
 import type { ResourceSet } from '../model/resources.ts';
-import { selectGateways } from './1-select-gateways.ts';
+import { selectGateways, type Selection } from './1-select-gateways.ts';
 import { createListenerMemory, resolveListeners } from './2-resolve-listeners.ts';
 import { createPolicyStep } from './5-attach-policies.ts';
 import type { TranslateSurroundings } from './6-translate-routes.ts';
@@ -17,7 +17,7 @@ import { createRouteWalk } from './route-entries.ts';
 import { createShadowState, updateShadows } from './unreachable.ts';
 
 export type { ResourceStatus, Statuses } from './7-build-status.ts';
-export type { CompilerOptions, Facts, Note } from './resolved.ts';
+export type { AssignedAddresses, CompilerOptions, Facts, Note } from './resolved.ts';
 
 export interface Compiled {
   /** All Gateways of ours; the keys tell them apart. */
@@ -45,7 +45,7 @@ export function createCompiler(options: CompilerOptions): Compiler {
   const buildStatuses = createStatusBuilder(options);
   return (resources, facts) => {
     const world = { resources, grants: grantsOf(resources) };
-    const selection = selectGateways(resources, options);
+    const selection = withAddresses(selectGateways(resources, options), facts);
     const listenerSets = findListenerSets(selection.gateways, resources);
     const gateways = resolveListeners(selection.gateways, { world, listenerSets }, listenerMemory);
     const policies = attachPolicies(world);
@@ -58,6 +58,13 @@ export function createCompiler(options: CompilerOptions): Compiler {
     const notes = [...selection.notes, ...listenerSets.notes, ...policies.notes, ...entries.notes];
     return { config, statuses, notes };
   };
+}
+
+/** An assignment that did not change must be the same object. */
+function withAddresses(selection: Selection, { assigned }: Facts): Selection {
+  if (!assigned) return selection;
+  const gateways = selection.gateways.map((one) => ({ ...one, assigned: assigned.get(one.key) }));
+  return { ...selection, gateways };
 }
 
 /** One compilation from nothing. */

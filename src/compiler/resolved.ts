@@ -32,11 +32,23 @@ export interface Facts {
   readonly acknowledged: { readonly problems: readonly ListenerProblem[] } | null;
   /** Where Gateways without `spec.addresses` are reached, for their status. */
   readonly defaultAddresses: readonly string[];
+  /** Where each Gateway listens, by its key, if somebody gives addresses out; a Gateway that is not in it listens where it asks to. */
+  readonly assigned?: ReadonlyMap<Key, AssignedAddresses>;
+  /** The version of the Gateway API definitions in the cluster, such as `v1.7.0`; absent: it cannot be known, or there is no cluster. */
+  readonly bundleVersion?: string;
+}
+
+/** The addresses of a Gateway's own, or why it has none. */
+export interface AssignedAddresses {
+  readonly addresses: readonly string[];
+  /** `AddressNotUsable` or `AddressNotAssigned`: nothing of the Gateway is served. */
+  readonly problem: Problem | null;
 }
 
 export interface SelectedGateway {
   readonly gateway: Gateway;
   readonly key: Key;
+  readonly assigned?: AssignedAddresses;
 }
 
 /** A ListenerSet whose parent is a Gateway of ours. */

@@ -1,0 +1,91 @@
+/**
+ * Puts what we say of an object into the status it has: what others wrote stays as it is, to the timestamp, and in its place.
+ * Pure. Knows no kind by name, but for the vocabulary of conditions.
+ */
+import { isEqual } from '../contract/config-diff.ts';
+import { conditionReasons } from '../model/conditions.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface MergeOptions {
+  readonly controllerName: string;
+  /** RFC 3339, in whole seconds as the API server keeps it. */
+  readonly now: string;
+}
+
+/** The API allows so many entries of parents or ancestors. */
+const maxEntries: Readonly<Record<string, number>> = { parents: 32, ancestors: 16 };
+
+const ownTypes: ReadonlySet<string> = new Set(
+  Object.values(conditionReasons).flatMap((types: Readonly<Record<string, unknown>>) => Object.keys(types)),
+);
+
+/**
+ * The status as it should be. `ours` null: we have nothing (more) to say, so that only the entries of others stay.
+ * A field that we do not write is kept.
+ */
+export function mergeStatus(before: unknown, ours: Fields | null, options: MergeOptions): Fields {
+  const old = fieldsOf(before);
+  const next: Record<string, unknown> = { ...old };
+  for (const name of ['parents', 'ancestors']) {
+    if (Array.isArray(old[name]) || Array.isArray(ours?.[name]))
+      next[name] = mergeEntries(name, { old: listOf(old[name]), ours: listOf(ours?.[name]) }, options);
+  }
+  for (const [name, value] of Object.entries(ours ?? {})) {
+    if (name in maxEntries) continue;
+    if (name === 'conditions') next.conditions = mergeConditions(listOf(old.conditions), listOf(value), options);
+    else if (name === 'listeners') next.listeners = mergeListeners(listOf(old.listeners), listOf(value), options);
+    else next[name] = value;
+  }
+  return next;
+}
+
+/** Each entry is ours or somebody else's, by its controllerName. */
+function mergeEntries(
+  name: string,
+  { old, ours }: { readonly old: readonly Fields[]; readonly ours: readonly Fields[] },
+  options: MergeOptions,
+): readonly Fields[] {
+  const reference = name === 'parents' ? 'parentRef' : 'ancestorRef';
+  const left = [...ours];
+  const merge = (entry: Fields, known?: Fields): Fields => ({
+    ...entry,
+    conditions: mergeConditions(listOf(known?.conditions), listOf(entry.conditions), options),
+  });
+  const kept = old.flatMap((entry) => {
+    if (entry.controllerName !== options.controllerName) return [entry];
+    const at = left.findIndex((own) => isEqual(own[reference], entry[reference]));
+    return at < 0 ? [] : [merge(left.splice(at, 1)[0]!, entry)];
+  });
+  return [...kept, ...left.map((entry) => merge(entry))].slice(0, maxEntries[name]);
+}
+
+function mergeListeners(old: readonly Fields[], ours: readonly Fields[], options: MergeOptions): readonly Fields[] {
+  return ours.map((listener) => {
+    const known = old.find(({ name }) => name === listener.name);
+    const conditions = mergeConditions(listOf(known?.conditions), listOf(listener.conditions), options);
+    return { ...listener, conditions };
+  });
+}
+
+/** A type that is not in our vocabulary is somebody else's; one of ours that is not said any more goes. */
+function mergeConditions(old: readonly Fields[], ours: readonly Fields[], { now }: MergeOptions): readonly Fields[] {
+  const left = new Map(ours.map((condition) => [condition.type, condition]));
+  const kept = old.flatMap((condition) => {
+    const own = left.get(condition.type);
+    if (!own) return ownTypes.has(condition.type as string) ? [] : [condition];
+    left.delete(condition.type);
+    // The time of the last transition is that of `status`, not of reason or message.
+    const lastTransitionTime = own.status === condition.status ? condition.lastTransitionTime : undefined;
+    return [{ ...own, lastTransitionTime: lastTransitionTime ?? now }];
+  });
+  return [...kept, ...[...left.values()].map((own) => ({ ...own, lastTransitionTime: now }))];
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}
+
+function listOf(value: unknown): readonly Fields[] {
+  return Array.isArray(value) ? (value as Fields[]) : [];
+}

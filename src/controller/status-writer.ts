@@ -1,0 +1,186 @@
+/**
+ * Writes statuses to the objects of a cluster: one write an object, only where it says something new, and only while we lead.
+ * What the words mean is the compiler's business, what others wrote is left to mergeStatus.
+ */
+import { isEqual } from '../contract/config-diff.ts';
+import { keyOf, partsOf, type Key } from '../contract/keys.ts';
+import type { ApiError } from '../kube/api-result.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { ObjectPath } from '../kube/paths.ts';
+import { kinds } from '../model/kinds.ts';
+import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
+import type { KubernetesSource } from '../sources/kubernetes.ts';
+import { mergeStatus } from './merge-status.ts';
+import type { Statuses } from './statuses.ts';
+
+export interface StatusWriterOptions {
+  readonly client: KubeClient;
+  readonly source: Pick<KubernetesSource, 'observe' | 'pathOf'>;
+  readonly controllerName: string;
+  /** Asked right before each write. */
+  isLeader(): boolean;
+  /** Wall clock. */
+  date(): Date;
+  /** A write failed for good, or for now; each message once an object until it works. */
+  onError(key: Key, error: ApiError): void;
+}
+
+interface ObservedStatus {
+  readonly parents?: readonly { readonly controllerName?: string }[];
+  readonly ancestors?: readonly { readonly controllerName?: string }[];
+}
+
+/** The API server's clients of one kind should not starve the others: so many writes are under way at once. */
+const maxParallel = 16;
+const firstRetryMs = 100;
+const maxRetryMs = 10_000;
+
+const statusKinds: ReadonlySet<string> = new Set(kinds.filter(({ hasStatus }) => hasStatus).map(({ kind }) => kind));
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #abort = new AbortController();
+  #statuses: Statuses = new Map();
+  #resources: ResourceSet | null = null;
+  /** Objects to look at, in the order in which they came up. */
+  readonly #dirty = new Set<Key>();
+  readonly #busy = new Set<Key>();
+  /** Failed writes wait here. */
+  readonly #retries = new Map<Key, { timer: NodeJS.Timeout; afterMs: number; message: string }>();
+  #written = 0;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Writes that the API server took, for metrics and tests. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** What should be said now of the objects as they were compiled. A status that did not change is the same object. */
+  take(statuses: Statuses, resources: ResourceSet): void {
+    const before = this.#statuses;
+    this.#statuses = statuses;
+    const isFirst = this.#resources === null;
+    this.#resources = resources;
+    for (const [key, status] of statuses) if (before.get(key) !== status) this.#dirty.add(key);
+    for (const key of before.keys()) if (!statuses.has(key)) this.#dirty.add(key);
+    // Entries from a life before this one.
+    if (isFirst) this.rewrite();
+    this.#work();
+  }
+
+  /** The server has another version of the object: somebody may have changed its status. */
+  observed(kind: string, name: ResourceName): void {
+    if (!statusKinds.has(kind)) return;
+    this.#dirty.add(keyFor(kind, name));
+    this.#work();
+  }
+
+  /** Everything is looked at again: we have just begun to lead. */
+  rewrite(): void {
+    for (const key of this.#statuses.keys()) this.#dirty.add(key);
+    for (const kind of statusKinds)
+      for (const name of this.#resources?.of(kind).keys() ?? []) this.#dirty.add(keyFor(kind, name));
+    this.#work();
+  }
+
+  close(): void {
+    this.#abort.abort();
+    for (const { timer } of this.#retries.values()) clearTimeout(timer);
+    this.#retries.clear();
+  }
+
+  #work(): void {
+    // What is dirty while others lead is looked at when we do.
+    if (this.#abort.signal.aborted || this.#resources === null || !this.#options.isLeader()) return;
+    for (const key of this.#dirty) {
+      if (this.#busy.size >= maxParallel) return;
+      // Comes again when its write has ended.
+      if (this.#busy.has(key)) continue;
+      this.#dirty.delete(key);
+      const write = this.#plan(key);
+      if (!write) continue;
+      this.#busy.add(key);
+      void this.#write(key, write).then(() => {
+        this.#busy.delete(key);
+        this.#work();
+      });
+    }
+  }
+
+  /** The write that the object needs; null: none, or not now. */
+  #plan(key: Key): { readonly path: ObjectPath; readonly patch: object } | null {
+    const { kind, namespace, name } = partsOf(key);
+    const id = namespace === '' ? name : `${namespace}/${name}`;
+    const observed = this.#options.source.observe(kind, id);
+    const resource = this.#resources!.of(kind).get(id);
+    const collection = this.#options.source.pathOf(kind);
+    if (!observed || !resource || !collection) return null;
+    // The spec has changed since: what we know is out of date, and the next compilation is on its way.
+    if (!isSameObject(resource, observed)) return null;
+    const ours = this.#statuses.get(key) ?? null;
+    if (!ours && !this.#hasEntries(observed.status)) return null;
+    const { controllerName, date } = this.#options;
+    const now = `${date().toISOString().slice(0, 19)}Z`;
+    const status = mergeStatus(observed.status, ours as Readonly<Record<string, unknown>> | null, {
+      controllerName,
+      now,
+    });
+    if (isEqual(observed.status, status)) return null;
+    // The version guards against writing over what somebody else wrote meanwhile.
+    const patch = { metadata: { resourceVersion: observed.resourceVersion }, status };
+    return { path: { ...collection, ...(namespace !== '' && { namespace }), name, subresource: 'status' }, patch };
+  }
+
+  #hasEntries(status: unknown): boolean {
+    const { parents = [], ancestors = [] } = (status ?? {}) as ObservedStatus;
+    return [...parents, ...ancestors].some(({ controllerName }) => controllerName === this.#options.controllerName);
+  }
+
+  async #write(key: Key, { path, patch }: { readonly path: ObjectPath; readonly patch: object }): Promise<void> {
+    const { client, onError } = this.#options;
+    const { error } = await client.patch(path, patch, { signal: this.#abort.signal, fieldManager: 'headgate' });
+    if (this.#abort.signal.aborted) return;
+    if (!error) {
+      this.#written++;
+      this.#forget(key);
+      return;
+    }
+    // Gone, and with it what it should say.
+    if (error.code === 404) return this.#forget(key);
+    // A Conflict: the newer version is on its way to us, and will be looked at then; again later in case it was ours.
+    const known = this.#retries.get(key);
+    if (error.code !== 409 && known?.message !== error.message) onError(key, error);
+    this.#retryLater(key, error);
+  }
+
+  #forget(key: Key): void {
+    clearTimeout(this.#retries.get(key)?.timer);
+    this.#retries.delete(key);
+  }
+
+  #retryLater(key: Key, { message, retryAfterMs }: ApiError): void {
+    const known = this.#retries.get(key);
+    clearTimeout(known?.timer);
+    const afterMs = Math.min(maxRetryMs, Math.max(retryAfterMs ?? 0, (known?.afterMs ?? firstRetryMs / 2) * 2));
+    const timer = setTimeout(() => {
+      this.#dirty.add(key);
+      this.#work();
+    }, afterMs);
+    this.#retries.set(key, { timer, afterMs, message });
+  }
+}
+
+function keyFor(kind: string, id: ResourceName): Key {
+  const slash = id.indexOf('/');
+  return slash < 0 ? keyOf(kind, '', id) : keyOf(kind, id.slice(0, slash), id.slice(slash + 1));
+}
+
+function isSameObject(
+  { metadata }: Resource,
+  { uid, generation }: { readonly uid: string | undefined; readonly generation: number | undefined },
+): boolean {
+  return metadata.uid === uid && metadata.generation === generation;
+}
