@@ -1,6 +1,5 @@
 /** Step 1: which GatewayClasses and Gateways are ours. Looks at names only, never into a listener. */
 import { keyOf } from '../contract/keys.ts';
-import type { Condition } from '../model/conditions.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import type { CompilerOptions, Note, SelectedGateway } from './resolved.ts';
 import type { Gateway, GatewayClass } from './resource-types.ts';
@@ -38,16 +37,4 @@ export function selectGateways(resources: ResourceSet, options: CompilerOptions)
   }
   gateways.sort((a, b) => compareAge(a.gateway, b.gateway));
   return { gateways, classes, notes };
-}
-
-/** The conditions of a GatewayClass of ours. */
-export function classConditions(gatewayClass: GatewayClass): readonly Condition[] {
-  const observedGeneration = gatewayClass.metadata.generation ?? 0;
-  const ref = gatewayClass.spec.parametersRef;
-  if (ref !== undefined) {
-    const message = `spec.parametersRef names ${ref.kind} ${ref.name}, but Headgate has no parameters: remove the field`;
-    return [{ type: 'Accepted', status: 'False', reason: 'InvalidParameters', message, observedGeneration }];
-  }
-  const message = 'Headgate serves the Gateways of this class';
-  return [{ type: 'Accepted', status: 'True', reason: 'Accepted', message, observedGeneration }];
 }

@@ -8,6 +8,9 @@ import { createMemory, remember, type Memory } from './memory.ts';
 import type { AttachedRoute, Attachment, ListenerOwner, ResolvedListener, ResolvedParent, Note } from './resolved.ts';
 import { gatewayGroup, type HTTPRoute, type ParentReference } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const attachmentFeatures: readonly string[] = ['HTTPRouteParentRefPort', 'HTTPRouteDestinationPortMatching'];
+
 type AttachMemory = Memory<AttachedRoute>;
 
 export const createAttachMemory = (): AttachMemory => createMemory<AttachedRoute>();

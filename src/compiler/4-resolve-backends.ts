@@ -6,6 +6,9 @@ import { refusal, type GrantIndex } from './reference-grants.ts';
 import type { ServiceEffects } from './resolved.ts';
 import { gatewayGroup, type HTTPBackendRef, type Service, type ServicePort } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const backendFeatures: readonly string[] = ['HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket'];
+
 export type ResolvedBackend =
   | { readonly key: Key; readonly config: BackendConfig }
   /** The reference is sound, but a policy forbids its use: a matter of the policy's status, not of the route's. */

@@ -2,8 +2,8 @@
 import { isEqual } from '../contract/config-diff.ts';
 import type { MatchConfig } from '../contract/gateway-config.ts';
 import { keyOf, partsOf, type Key } from '../contract/keys.ts';
-import type { Condition } from '../model/conditions.ts';
-import { classConditions, defaultControllerName, type Selection } from './1-select-gateways.ts';
+import { defaultControllerName, type Selection } from './1-select-gateways.ts';
+import { classStatus, supportedFeatures, type GatewayClassStatus } from './class-status.ts';
 import { gatewayStatus, type GatewayStatus } from './gateway-status.ts';
 import { listenerSetStatus, type ListenerSetStatus } from './listener-set-status.ts';
 import type { StatusSurroundings } from './listener-status.ts';
@@ -26,7 +26,7 @@ export type ResourceStatus =
   | ListenerSetStatus
   | { readonly parents: readonly RouteParentStatus[] }
   | PolicyStatus
-  | { readonly conditions: readonly Condition[] };
+  | GatewayClassStatus;
 
 export type Statuses = ReadonlyMap<Key, ResourceStatus>;
 
@@ -44,6 +44,7 @@ interface StatusInputs {
 /** The statuses after each call. One that says the same as before is the same object. */
 export function createStatusBuilder(options: CompilerOptions): (inputs: StatusInputs) => Statuses {
   const controllerName = options.controllerName ?? defaultControllerName;
+  const features = supportedFeatures(options);
   const counts = new Map<ResolvedListener, number>();
   const routes = new Map<Key, RouteEntry>();
   const ancestry = createAncestry();
@@ -66,7 +67,7 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
       if (entry) touched.add(entry);
     }
     for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, shadows, controllerName));
-    const top = topStatuses(selection, gateways, { counts, facts });
+    const top = topStatuses(selection, gateways, { counts, facts, features });
     ancestry.update(entries);
     for (const policy of policies.all) {
       const status = policyStatus(policy, ancestry, controllerName);
@@ -84,11 +85,11 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
 function topStatuses(
   { classes }: Selection,
   gateways: readonly ResolvedGateway[],
-  around: StatusSurroundings,
+  around: StatusSurroundings & { readonly features: readonly string[] },
 ): Map<Key, ResourceStatus> {
   const top = new Map<Key, ResourceStatus>();
   for (const one of classes)
-    top.set(keyOf('GatewayClass', '', one.metadata.name), { conditions: classConditions(one) });
+    top.set(keyOf('GatewayClass', '', one.metadata.name), classStatus(one, around.features, around.facts));
   for (const gateway of gateways) {
     top.set(gateway.key, gatewayStatus(gateway, around));
     for (const listenerSet of gateway.listenerSets) top.set(listenerSet.key, listenerSetStatus(listenerSet, around));

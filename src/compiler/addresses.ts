@@ -5,6 +5,9 @@ import { rulesOf } from './listener-protocols.ts';
 import type { SelectedGateway } from './resolved.ts';
 import type { Gateway, Listener, ListenerSet } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const addressFeatures: readonly string[] = ['GatewayStaticAddresses', 'GatewayAddressEmpty'];
+
 /** What the proxy listens on where nobody says otherwise. */
 const anyAddress: readonly string[] = ['0.0.0.0', '::'];
 

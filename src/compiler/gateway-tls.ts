@@ -6,6 +6,13 @@ import { resolveCertificate } from './certificate-refs.ts';
 import type { References } from './references.ts';
 import { gatewayGroup, type FrontendTLSValidation, type Gateway, type ObjectReference } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const gatewayTlsFeatures: readonly string[] = [
+  'GatewayBackendClientCertificate',
+  'GatewayFrontendClientCertificateValidation',
+  'GatewayFrontendClientCertificateValidationInsecureFallback',
+];
+
 export interface GatewayTls {
   readonly clientCertificate: ClientCertificate | null;
   /** Why there is no client certificate, although one is named. */

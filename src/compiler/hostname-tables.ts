@@ -4,6 +4,13 @@ import type { Key } from '../contract/keys.ts';
 import { compareMatches, type RankedMatch } from './precedence.ts';
 import type { Attachment, ResolvedListener, RouteEntries } from './resolved.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const hostnameFeatures: readonly string[] = [
+  'GatewayHTTPListenerIsolation',
+  'GatewayHTTPSListenerDetectMisdirectedRequests',
+  'GatewayRouteHostnameIntersectionPrecedence',
+];
+
 export interface HostnameTable {
   readonly key: Key;
   readonly listener: ResolvedListener;

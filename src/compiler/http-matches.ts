@@ -5,6 +5,9 @@ import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { HTTPRouteMatch, HTTPRouteRule } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const matchFeatures: readonly string[] = ['HTTPRouteQueryParamMatching', 'HTTPRouteMethodMatching'];
+
 type TranslatedMatches = { readonly matches: readonly MatchConfig[] } | { readonly problem: Problem };
 
 /** A rule without matches takes every request. */

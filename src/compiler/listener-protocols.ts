@@ -2,6 +2,9 @@
 import type { ListenerProtocol } from '../contract/gateway-config.ts';
 import { gatewayGroup, type Listener, type RouteGroupKind } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const protocolFeatures: readonly string[] = ['Gateway', 'HTTPRoute', 'ReferenceGrant', 'GatewayPort8080'];
+
 export interface ProtocolRules {
   readonly protocol: ListenerProtocol;
   /** Route kinds that a listener can carry. */

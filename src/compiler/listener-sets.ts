@@ -7,6 +7,9 @@ import { compareAge } from './precedence.ts';
 import type { Note, SelectedGateway, SelectedListenerSet } from './resolved.ts';
 import { gatewayGroup, type Gateway, type ListenerSet } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const listenerSetFeatures: readonly string[] = ['ListenerSet'];
+
 export interface ListenerSets {
   /** By the Gateway's key; the oldest set first. */
   readonly byGateway: ReadonlyMap<Key, readonly SelectedListenerSet[]>;

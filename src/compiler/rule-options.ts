@@ -6,6 +6,15 @@ import type { Problem } from '../contract/problem.ts';
 import { parseDuration } from './durations.ts';
 import type { HTTPRouteRule, SessionPersistence } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file. */
+export const ruleFeatures: readonly string[] = [
+  'HTTPRouteRequestTimeout',
+  'HTTPRouteBackendTimeout',
+  'HTTPRouteRetryCodes',
+  'HTTPRouteRetryConnectionError',
+  'HTTPRouteNamedRouteRule',
+];
+
 type RuleOptions = Pick<RuleConfig, 'requestTimeoutMs' | 'backendRequestTimeoutMs' | 'retry' | 'sessionPersistence'>;
 
 /** The rule's options, or `UnsupportedValue` naming the field. `key` makes the default name of a session unique. */

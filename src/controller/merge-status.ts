@@ -37,6 +37,8 @@ export function mergeStatus(before: unknown, ours: Fields | null, options: Merge
     else if (name === 'listeners') next.listeners = mergeListeners(listOf(old.listeners), listOf(value), options);
     else next[name] = value;
   }
+  // Said only as long as there is something to count.
+  if (ours && !('attachedListenerSets' in ours)) delete next.attachedListenerSets;
   return next;
 }
 

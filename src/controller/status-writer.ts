@@ -45,6 +45,8 @@ export class StatusWriter {
   /** Objects to look at, in the order in which they came up. */
   readonly #dirty = new Set<Key>();
   readonly #busy = new Set<Key>();
+  /** Seen in another version than compiled: to be looked at after the next compilation. */
+  readonly #early = new Set<Key>();
   /** Failed writes wait here. */
   readonly #retries = new Map<Key, { timer: NodeJS.Timeout; afterMs: number; message: string }>();
   #written = 0;
@@ -66,6 +68,8 @@ export class StatusWriter {
     this.#resources = resources;
     for (const [key, status] of statuses) if (before.get(key) !== status) this.#dirty.add(key);
     for (const key of before.keys()) if (!statuses.has(key)) this.#dirty.add(key);
+    for (const key of this.#early) this.#dirty.add(key);
+    this.#early.clear();
     // Entries from a life before this one.
     if (isFirst) this.rewrite();
     this.#work();
@@ -101,7 +105,10 @@ export class StatusWriter {
       if (this.#busy.has(key)) continue;
       this.#dirty.delete(key);
       const write = this.#plan(key);
-      if (!write) continue;
+      if (!write) {
+        this.#forget(key);
+        continue;
+      }
       this.#busy.add(key);
       void this.#write(key, write).then(() => {
         this.#busy.delete(key);
@@ -117,9 +124,12 @@ export class StatusWriter {
     const observed = this.#options.source.observe(kind, id);
     const resource = this.#resources!.of(kind).get(id);
     const collection = this.#options.source.pathOf(kind);
-    if (!observed || !resource || !collection) return null;
-    // The spec has changed since: what we know is out of date, and the next compilation is on its way.
-    if (!isSameObject(resource, observed)) return null;
+    if (!observed || !collection) return null;
+    if (!resource || !isSameObject(resource, observed)) {
+      // What we know is out of date, and the next compilation is on its way.
+      this.#early.add(key);
+      return null;
+    }
     const ours = this.#statuses.get(key) ?? null;
     if (!ours && !this.#hasEntries(observed.status)) return null;
     const { controllerName, date } = this.#options;
@@ -130,7 +140,7 @@ export class StatusWriter {
     });
     if (isEqual(observed.status, status)) return null;
     // The version guards against writing over what somebody else wrote meanwhile.
-    const patch = { metadata: { resourceVersion: observed.resourceVersion }, status };
+    const patch = { metadata: { resourceVersion: observed.resourceVersion }, status: patchOf(observed.status, status) };
     return { path: { ...collection, ...(namespace !== '' && { namespace }), name, subresource: 'status' }, patch };
   }
 
@@ -183,4 +193,10 @@ function isSameObject(
   { uid, generation }: { readonly uid: string | undefined; readonly generation: number | undefined },
 ): boolean {
   return metadata.uid === uid && metadata.generation === generation;
+}
+
+/** In a merge patch (RFC 7396) a field that is to go is null. */
+function patchOf(before: unknown, after: Readonly<Record<string, unknown>>): object {
+  const gone = Object.keys(before ?? {}).filter((name) => !(name in after));
+  return { ...after, ...Object.fromEntries(gone.map((name) => [name, null])) };
 }

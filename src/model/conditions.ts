@@ -4,6 +4,7 @@
 export const conditionReasons = {
   GatewayClass: {
     Accepted: ['Accepted', 'InvalidParameters'],
+    SupportedVersion: ['SupportedVersion', 'UnsupportedVersion'],
   },
   Gateway: {
     Accepted: ['Accepted', 'ListenersNotValid', 'InvalidParameters', 'UnsupportedAddress'],
