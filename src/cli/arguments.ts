@@ -1,6 +1,7 @@
 /** Reads the values of options. Each parser throws commander's InvalidArgumentError with what was expected. */
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
+import { parseAddressRange, type AddressRange } from '../controller/address-range.ts';
 import type { MappedBackend } from '../controller/mapped-backends.ts';
 
 export interface HostPort {
@@ -40,6 +41,14 @@ export function parseBackend(text: string, previous: readonly MappedBackend[] = 
     throw new InvalidArgumentError('expected NAMESPACE/NAME:PORT=HOST:PORT, such as default/shop:80=127.0.0.1:3000');
   }
   return [...previous, { namespace, name, port: Number(port), target: parseHostPort(target) }];
+}
+
+/** `10.0.0.0/24` or `10.0.0.10-10.0.0.20`. */
+export function parseAddressPool(text: string): AddressRange {
+  const range = parseAddressRange(text);
+  if (range === null)
+    throw new InvalidArgumentError('expected IPv4 addresses, such as 127.1.0.0/16 or 192.168.1.10-192.168.1.20');
+  return range;
 }
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -1,8 +1,16 @@
 /** The commands and their options. Each command's code is loaded only when it is run, so that the others start at once. */
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
-import { parseAddress, parseBackend, parseCount, parseDurationMs, parseHostPort } from './arguments.ts';
+import {
+  parseAddress,
+  parseAddressPool,
+  parseBackend,
+  parseCount,
+  parseDurationMs,
+  parseHostPort,
+} from './arguments.ts';
 import { UserError } from './user-error.ts';
+import type { ControllerOptions } from './commands/controller.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { StatusOptions } from './commands/status.ts';
 import { version } from './version.ts';
@@ -24,6 +32,7 @@ function program(): Command {
     .version(version)
     .showHelpAfterError('(see --help)');
   addRun(commands);
+  addController(commands);
   addStatus(commands);
   commands
     .command('version')
@@ -37,16 +46,27 @@ const adminOption = () =>
     .default('127.0.0.1:19000')
     .argParser(parseHostPort);
 
+const workersOption = () =>
+  new Option('--workers <count>', 'worker threads that carry traffic')
+    .default(availableParallelism(), 'one a core')
+    .argParser(parseCount);
+
+const logFormatOption = () =>
+  new Option('--log-format <format>', 'auto: text on a terminal, JSON lines elsewhere')
+    .choices(['auto', 'text', 'json'])
+    .default('auto');
+
+const graceOption = () =>
+  new Option('--grace <duration>', 'time for requests in flight to end on SIGTERM')
+    .default(60_000, '60s')
+    .argParser(parseDurationMs);
+
 function addRun(commands: Command): void {
   commands
     .command('run')
     .description('serve the Gateways in files and folders, and follow their changes')
     .argument('<path...>', 'YAML or JSON files, folders, kustomizations')
-    .addOption(
-      new Option('--workers <count>', 'worker threads that carry traffic')
-        .default(availableParallelism(), 'one a core')
-        .argParser(parseCount),
-    )
+    .addOption(workersOption())
     .addOption(adminOption())
     .addOption(
       new Option('--address <ip>', 'address for Gateways that name none; may be repeated')
@@ -58,11 +78,7 @@ function addRun(commands: Command): void {
         .default([], 'none')
         .argParser(parseBackend),
     )
-    .addOption(
-      new Option('--log-format <format>', 'auto: text on a terminal, JSON lines elsewhere')
-        .choices(['auto', 'text', 'json'])
-        .default('auto'),
-    )
+    .addOption(logFormatOption())
     .addOption(
       new Option(
         '--access-log <format>',
@@ -71,14 +87,47 @@ function addRun(commands: Command): void {
         .choices(['auto', 'off', 'text', 'json'])
         .default('auto'),
     )
-    .addOption(
-      new Option('--grace <duration>', 'time for requests in flight to end on SIGTERM')
-        .default(60_000, '60s')
-        .argParser(parseDurationMs),
-    )
+    .addOption(graceOption())
     .action(async (paths: string[], options: Omit<RunOptions, 'paths'>) => {
       const { run } = await import('./commands/run.ts');
       await run({ ...options, admin: resolvedAdmin(options.admin), paths });
+    });
+}
+
+function addController(commands: Command): void {
+  commands
+    .command('controller')
+    .description('serve the Gateways of a cluster, and write their statuses (preview)')
+    .option('--kubeconfig <file>', 'how the cluster is reached; default: KUBECONFIG, the pod, or ~/.kube/config')
+    .option('--context <name>', 'a context of the kubeconfig other than the current one')
+    .addOption(
+      new Option('--infrastructure <kind>', 'where the proxies run: threads of this process')
+        .choices(['workers'])
+        .default('workers'),
+    )
+    .addOption(
+      new Option('--address-pool <range>', 'CIDR, or from-to: each Gateway gets an address of this host out of it')
+        .makeOptionMandatory()
+        .argParser(parseAddressPool),
+    )
+    .addOption(
+      new Option('--leader-election <boolean>', 'false: no other replica runs')
+        .choices(['true', 'false'])
+        .default('true'),
+    )
+    .addOption(workersOption())
+    .addOption(adminOption())
+    .addOption(logFormatOption())
+    .addOption(
+      new Option('--access-log <format>', 'a line for each request, to standard output')
+        .choices(['auto', 'off', 'text', 'json'])
+        .default('off'),
+    )
+    .addOption(graceOption())
+    .action(async (options: Omit<ControllerOptions, 'leaderElection'> & { leaderElection: string }) => {
+      const { controller } = await import('./commands/controller.ts');
+      const leaderElection = options.leaderElection === 'true';
+      await controller({ ...options, leaderElection, admin: resolvedAdmin(options.admin) });
     });
 }
 

@@ -1,10 +1,15 @@
 /** Headgate in one process: resources in, proxy workers out, wired together. What happens is told only through the events. */
 import { createChannel } from '../channel/in-process.ts';
-import { createCompiler } from '../compiler/compile.ts';
+import { selectGateways } from '../compiler/1-select-gateways.ts';
+import { unsupportedAddress } from '../compiler/addresses.ts';
+import { createCompiler, type CompilerOptions } from '../compiler/compile.ts';
 import { createEndpointJoiner } from '../compiler/endpoints.ts';
+import type { AddressClaim, AddressPool } from '../controller/address-pool.ts';
 import { Controller } from '../controller/controller.ts';
 import { mapServices, mappedEndpoints, type MappedBackend } from '../controller/mapped-backends.ts';
 import type { ControllerEvent, ControllerParts, ControllerView, Endpoints, Source } from '../controller/parts.ts';
+import type { Statuses } from '../controller/statuses.ts';
+import type { ResourceSet } from '../model/resources.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { filterDefinitions } from '../filters/index.ts';
 import { policyDefinitions } from '../policies/index.ts';
@@ -24,9 +29,19 @@ export interface StandaloneOptions {
   readonly defaultAddresses: readonly string[];
   readonly backends: readonly MappedBackend[];
   readonly accessLog: 'off' | 'text' | 'json';
+  /** Absent: the resources come from files. */
+  readonly cluster?: ClusterParts;
   onEvent(event: ControllerEvent): void;
   /** Something a person should see, such as a worker that is being replaced. */
   onTrouble(message: string): void;
+}
+
+/** What is different where the resources come from a cluster. */
+export interface ClusterParts {
+  readonly pool: AddressPool;
+  /** As in `Facts`. */
+  bundleVersion(): string;
+  onStatuses(statuses: Statuses, resources: ResourceSet): void;
 }
 
 /** What of the access log may still be on its way to a slow reader when the process ends. */
@@ -99,12 +114,13 @@ export class Standalone {
   }
 
   #parts(channel: ReturnType<typeof createChannel>): ControllerParts {
-    const { defaultAddresses, backends: mapped } = this.#options;
-    const compile = createCompiler({
+    const { defaultAddresses, backends: mapped, cluster } = this.#options;
+    const compilerOptions: CompilerOptions = {
       filters: filterDefinitions,
       policies: policyDefinitions,
-      gatewaysWithoutClass: 'Ours',
-    });
+      gatewaysWithoutClass: cluster ? 'Ignored' : 'Ours',
+    };
+    const compile = createCompiler(compilerOptions);
     const join = createEndpointJoiner();
     const withServices = mapServices(mapped);
     const byHand = mappedEndpoints(mapped);
@@ -113,7 +129,14 @@ export class Standalone {
       source: this.#options.source,
       kinds: kinds.map(({ kind }) => kind),
       compile: (resources, acknowledged) => {
-        const compiled = compile(withServices(resources), { acknowledged, defaultAddresses });
+        const compiled = compile(withServices(resources), {
+          acknowledged,
+          defaultAddresses,
+          ...(cluster && {
+            assigned: cluster.pool.assign(claimsOf(resources, compilerOptions)),
+            bundleVersion: cluster.bundleVersion(),
+          }),
+        });
         const notes = endpointNotes(Object.keys(compiled.config.backends), latest);
         return { ...compiled, notes: [...compiled.notes, ...notes] };
       },
@@ -122,7 +145,11 @@ export class Standalone {
         latest = byHand.size === 0 ? joined : new Map([...joined, ...[...byHand].filter(([key]) => key in backends)]);
         return latest;
       },
-      publish: (version, config, endpoints) => channel.publish(version, config, endpoints),
+      publish: (version, config, endpoints) => {
+        cluster?.pool.published(version);
+        channel.publish(version, config, endpoints);
+      },
+      onStatuses: (statuses, resources) => cluster?.onStatuses(statuses, resources),
       onEvent: (event) => this.#options.onEvent(event),
       now: () => performance.now(),
       date: () => new Date(),
@@ -130,7 +157,9 @@ export class Standalone {
   }
 
   #acknowledge(version: number, problems: readonly ListenerProblem[]): void {
+    const isFreed = this.#options.cluster?.pool.acknowledged(version) ?? false;
     this.#controller.acknowledge(version, problems.map(withOwner));
+    if (isFreed) this.#controller.recompile();
     clearTimeout(this.#retry);
     // Others give ports up, interfaces come up, permissions are given: none of that is an edit.
     const isWorthIt = problems.some(({ reason }) => reason !== 'InvalidCertificate');
@@ -146,6 +175,13 @@ export class Standalone {
     // The worker sees what is done, and drops what would be too much.
     this.#accessLog.write(text, lines, () => (new Float64Array(written)[0]! += text.length));
   }
+}
+
+/** A Gateway with a type of address that we cannot give gets none. */
+function claimsOf(resources: ResourceSet, options: CompilerOptions): readonly AddressClaim[] {
+  return selectGateways(resources, options).gateways.flatMap(({ key, gateway }) =>
+    unsupportedAddress(gateway) ? [] : [{ key, wanted: (gateway.spec.addresses ?? []).map(({ value = '' }) => value) }],
+  );
 }
 
 /** The proxies cannot see who holds a port; the main thread may. */

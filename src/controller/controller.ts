@@ -75,10 +75,19 @@ export class Controller {
     this.#parts.publish(version, this.#view.config, null);
   }
 
+  /** Something other than the resources has changed that goes into the configuration. */
+  recompile(): void {
+    if (this.#view.version > 0) this.#schedule(this.#newest ?? this.#view.resources);
+  }
+
   #take(resources: ResourceSet, problems: readonly SourceProblem[]): void {
     this.#tellProblems(problems);
     this.#view = { ...this.#view, problems };
     if (resources === this.#view.resources && this.#view.version > 0) return;
+    this.#schedule(resources);
+  }
+
+  #schedule(resources: ResourceSet): void {
     const isScheduled = this.#newest !== null;
     if (!isScheduled) this.#changedAt = this.#parts.now();
     this.#newest = resources;
@@ -132,6 +141,7 @@ export class Controller {
     const statuses = this.#withTimes(compiled.statuses, this.#parts.date().toISOString());
     const wasAcknowledged = this.#view.acknowledged;
     this.#view = { ...this.#view, acknowledged, statuses, notes: compiled.notes };
+    this.#parts.onStatuses?.(compiled.statuses, resources);
     const changes = changesBetween(this.#told, resources, this.#parts.kinds);
     const isFirst = this.#told === null;
     this.#told = resources;

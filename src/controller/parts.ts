@@ -43,6 +43,8 @@ export interface ControllerParts {
    * The proxies' answer to a version comes later, by `Controller.acknowledge` or `Controller.refuse`.
    */
   publish(version: number, config: GatewayConfig, endpoints: EndpointsPatch | null): void;
+  /** What is to be said of these resources, without times, each time the proxies serve all of them. */
+  onStatuses?(statuses: Statuses, resources: ResourceSet): void;
   onEvent(event: ControllerEvent): void;
   /** Monotonic milliseconds. */
   now(): number;

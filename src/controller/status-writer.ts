@@ -49,15 +49,9 @@ export class StatusWriter {
   readonly #early = new Set<Key>();
   /** Failed writes wait here. */
   readonly #retries = new Map<Key, { timer: NodeJS.Timeout; afterMs: number; message: string }>();
-  #written = 0;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
-  }
-
-  /** Writes that the API server took, for metrics and tests. */
-  get written(): number {
-    return this.#written;
   }
 
   /** What should be said now of the objects as they were compiled. A status that did not change is the same object. */
@@ -153,13 +147,8 @@ export class StatusWriter {
     const { client, onError } = this.#options;
     const { error } = await client.patch(path, patch, { signal: this.#abort.signal, fieldManager: 'headgate' });
     if (this.#abort.signal.aborted) return;
-    if (!error) {
-      this.#written++;
-      this.#forget(key);
-      return;
-    }
-    // Gone, and with it what it should say.
-    if (error.code === 404) return this.#forget(key);
+    // 404: gone, and with it what it should say.
+    if (!error || error.code === 404) return this.#forget(key);
     // A Conflict: the newer version is on its way to us, and will be looked at then; again later in case it was ours.
     const known = this.#retries.get(key);
     if (error.code !== 409 && known?.message !== error.message) onError(key, error);

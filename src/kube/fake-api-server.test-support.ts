@@ -196,6 +196,9 @@ export class FakeApiServer {
         return send(response, 200, { kind: 'Status', status: 'Success' });
       case 'PATCH': {
         const patch = JSON.parse(request.body) as FakeObject;
+        const { resourceVersion } = patch.metadata ?? {};
+        if (resourceVersion && resourceVersion !== object?.metadata.resourceVersion)
+          return answer(response, 409, 'Conflict');
         const merged = { ...object, ...patch, metadata: { ...object?.metadata, ...patch.metadata } } as FakeObject;
         return send(response, 200, this.put(collection, merged));
       }

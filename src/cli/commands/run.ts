@@ -59,13 +59,13 @@ export async function run(options: RunOptions): Promise<void> {
   await standalone.start();
 }
 
-function consoleFor({ logFormat }: RunOptions, output: Output) {
+export function consoleFor({ logFormat }: Pick<RunOptions, 'logFormat'>, output: Output) {
   const format = logFormat === 'auto' ? (output.isTerminal ? 'text' : 'json') : logFormat;
   const style = styleFor(output, process.env);
   return { style, log: createLog({ format, style, write: (text) => output.write(text) }) };
 }
 
-function pagesOf(standalone: Standalone): AdminPages {
+export function pagesOf(standalone: Standalone): AdminPages {
   return {
     isReady: () => standalone.isReady,
     metrics: () => standalone.metrics(),
@@ -97,6 +97,6 @@ async function shutDown({ standalone, admin, log, signal, graceMs }: ShutDown): 
   process.exit(0);
 }
 
-function adminText({ address, port }: AdminApi): string {
+export function adminText({ address, port }: AdminApi): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -1,0 +1,116 @@
+/** What a Headgate that follows a cluster has beside its proxies: the source, the statuses written back, and who may write them. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { defaultControllerName } from '../compiler/1-select-gateways.ts';
+import { newestBundleVersion } from '../compiler/class-status.ts';
+import { AddressPool } from '../controller/address-pool.ts';
+import type { AddressRange } from '../controller/address-range.ts';
+import { StatusWriter } from '../controller/status-writer.ts';
+import type { ClusterAccess } from '../kube/access.ts';
+import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import { LeaderElection } from '../kube/lease.ts';
+import type { Log } from '../lib/log.ts';
+import { partsOf, type Key } from '../contract/keys.ts';
+import { createKubernetesSource, type KubernetesSource } from '../sources/kubernetes.ts';
+import type { ClusterParts } from './standalone.ts';
+
+export interface ClusterOptions {
+  readonly access: ClusterAccess;
+  readonly addressPool: AddressRange;
+  /** `Alone`: no other replica runs, so nobody need be asked. */
+  readonly election: 'Lease' | 'Alone';
+  readonly log: Log;
+}
+
+const leaseName = 'headgate-controller';
+const bundleAnnotation = 'gateway.networking.k8s.io/bundle-version';
+
+export class Cluster {
+  readonly source: KubernetesSource;
+  readonly parts: ClusterParts;
+  readonly #options: ClusterOptions;
+  readonly #failures = new Set<string>();
+  readonly #client: KubeClient;
+  readonly #writer: StatusWriter;
+  readonly #election: LeaderElection | null;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    const { access, addressPool, log } = options;
+    this.#client = createKubeClient(access);
+    this.source = createKubernetesSource({
+      client: this.#client,
+      cluster: access.server,
+      onObserved: (kind, name) => this.#writer.observed(kind, name),
+      onFault: (error) =>
+        log.error(`A bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      onKindState: (kind, state) => this.#tellState(kind, state.type === 'Failing' ? state.error.message : ''),
+    });
+    this.#election = options.election === 'Lease' ? this.#createElection() : null;
+    this.#writer = new StatusWriter({
+      client: this.#client,
+      source: this.source,
+      controllerName: defaultControllerName,
+      isLeader: () => this.isLeader,
+      date: () => new Date(),
+      onError: (key, { message }) =>
+        log.warn(`The status of ${key} could not be written; it is tried again: ${message}`),
+    });
+    this.parts = {
+      pool: new AddressPool({ range: addressPool, previous: (key) => this.#addressesOf(key) }),
+      bundleVersion: () =>
+        this.source.annotationsOfDefinition('gatewayclasses.gateway.networking.k8s.io')?.[bundleAnnotation] ??
+        newestBundleVersion,
+      onStatuses: (statuses, resources) => this.#writer.take(statuses, resources),
+    };
+  }
+
+  get isLeader(): boolean {
+    return this.#election?.isLeader ?? true;
+  }
+
+  start(): void {
+    this.#election?.start();
+  }
+
+  /** Gives the lease up at once, so that another replica goes on writing while this one drains. */
+  async close(): Promise<void> {
+    this.#writer.close();
+    await this.#election?.close();
+    await this.#client.close();
+  }
+
+  /** A server that is away fails for all kinds alike: each message once until it is back. */
+  #tellState(kind: string, failure: string): void {
+    if (failure === '') {
+      this.#failures.clear();
+      return;
+    }
+    if (this.#failures.has(failure)) return;
+    this.#failures.add(failure);
+    this.#options.log.warn(`${kind} cannot be followed; what is served stays, and it is tried again: ${failure}`);
+  }
+
+  #createElection(): LeaderElection {
+    const { access, log } = this.#options;
+    return new LeaderElection({
+      client: this.#client,
+      namespace: access.namespace,
+      name: leaseName,
+      identity: `${hostname()}-${randomBytes(4).toString('hex')}`,
+      onLead: () => {
+        log.info('This replica leads: it writes the statuses.');
+        this.#writer.rewrite();
+      },
+      onError: ({ message }) => log.warn(`The lease ${access.namespace}/${leaseName} could not be had: ${message}`),
+    });
+  }
+
+  #addressesOf(key: Key): readonly string[] {
+    const { kind, namespace, name } = partsOf(key);
+    const status = this.source.observe(kind, `${namespace}/${name}`)?.status as
+      | { readonly addresses?: readonly { readonly value: string }[] }
+      | undefined;
+    return (status?.addresses ?? []).map(({ value }) => value);
+  }
+}

@@ -1,0 +1,66 @@
+/** `headgate controller`: serves what a Kubernetes API says and writes the statuses back, until it is told to end. */
+import { outputTo } from '../../lib/output.ts';
+import { startAdminApi } from '../../controller/admin-api.ts';
+import type { AddressRange } from '../../controller/address-range.ts';
+import { findAccess } from '../../kube/find-access.ts';
+import { Cluster } from '../cluster.ts';
+import { createNarrator } from '../narrator.ts';
+import { onShutdownSignal } from '../shutdown.ts';
+import { Standalone } from '../standalone.ts';
+import { adminProblem } from '../system-errors.ts';
+import { UserError } from '../user-error.ts';
+import { version } from '../version.ts';
+import { adminText, consoleFor, pagesOf, type RunOptions } from './run.ts';
+
+export interface ControllerOptions extends Pick<RunOptions, 'workers' | 'admin' | 'logFormat' | 'accessLog' | 'grace'> {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly infrastructure: 'workers';
+  readonly addressPool: AddressRange;
+  readonly leaderElection: boolean;
+}
+
+/** Resolves when it has come up; the process ends by a signal. */
+export async function controller(options: ControllerOptions): Promise<void> {
+  const found = findAccess(options);
+  if ('problem' in found) throw new UserError(found.problem);
+  const { access } = found;
+  const output = outputTo(process.stdout);
+  outputTo(process.stderr);
+  const { log, style } = consoleFor(options, output);
+  const cluster = new Cluster({
+    access,
+    addressPool: options.addressPool,
+    election: options.leaderElection ? 'Lease' : 'Alone',
+    log,
+  });
+  const standalone = new Standalone({
+    source: cluster.source,
+    workers: options.workers,
+    // Each Gateway has addresses of its own.
+    defaultAddresses: [],
+    backends: [],
+    accessLog: options.accessLog === 'auto' ? 'off' : options.accessLog,
+    cluster: cluster.parts,
+    onEvent: createNarrator({ log, style, write: (text) => output.write(text), defaultAddresses: [] }),
+    onTrouble: (message) => log.error(message),
+  });
+  const admin = await startAdminApi(pagesOf(standalone), {
+    address: options.admin.host,
+    port: options.admin.port,
+  }).catch((error) => Promise.reject(adminProblem(error, options.admin)));
+  log.info(`headgate ${version} follows ${access.server}; the admin API is at http://${adminText(admin)}`, {
+    version,
+    server: access.server,
+    workers: options.workers,
+    admin: adminText(admin),
+  });
+  onShutdownSignal((signal) => {
+    log.info(`${signal}: requests in flight have ${options.grace / 1000} s to end; once more ends at once`, { signal });
+    void Promise.all([cluster.close(), standalone.drain(options.grace)])
+      .then(() => admin.close())
+      .then(() => process.exit(0));
+  });
+  cluster.start();
+  await standalone.start();
+}

@@ -1,0 +1,202 @@
+/** Statuses in a cluster over a real socket: what is written, how often, and what is left alone. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { keyOf } from '../contract/keys.ts';
+import type { Condition } from '../model/conditions.ts';
+import { resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
+import { answer, startFakeCluster, type FakeApiServer, type FakeObject } from '../kube/fake-api-server.test-support.ts';
+import { StatusWriter } from './status-writer.ts';
+import type { Statuses } from './statuses.ts';
+
+const routes = '/apis/gateway.networking.k8s.io/v1/httproutes';
+const gateways = '/apis/gateway.networking.k8s.io/v1/gateways';
+const collections: Readonly<Record<string, string>> = { HTTPRoute: routes, Gateway: gateways };
+const ours = 'headgate.dev/gateway-controller';
+
+const condition = (type: string, status: Condition['status'], message = ''): Condition => ({
+  type,
+  status,
+  reason: type,
+  message,
+  observedGeneration: 1,
+});
+const parent = (name: string, ...conditions: Condition[]) => ({
+  parentRef: { name },
+  controllerName: ours,
+  conditions,
+});
+const foreign = {
+  parentRef: { name: 'gw' },
+  controllerName: 'example.com/other',
+  conditions: [
+    { type: 'Accepted', status: 'False', lastTransitionTime: '2020-01-01T00:00:00Z', observedGeneration: 7 },
+  ],
+};
+
+async function start(t: TestContext, ...objects: readonly (readonly [kind: string, name: string, status?: object])[]) {
+  const { server, client } = await startFakeCluster(t, routes, gateways);
+  const errors: string[] = [];
+  let isLeader = true;
+  let time = Date.parse('2030-01-01T00:00:00.500Z');
+  const byKind = new Map<string, Map<string, Resource>>();
+  for (const [kind, name, status] of objects) {
+    const put = server.put(collections[kind]!, {
+      metadata: { name, namespace: 'n', generation: 1 },
+      ...(status && { status }),
+    });
+    const metadata = { name, namespace: 'n', generation: 1, uid: put.metadata.uid! };
+    byKind.set(kind, (byKind.get(kind) ?? new Map()).set(`n/${name}`, { apiVersion: 'v1', kind, metadata }));
+  }
+  const resources: ResourceSet = resourceSet(byKind);
+  const object = (kind: string, id: string): FakeObject | undefined => server.find(collections[kind]!, id);
+  const writer = new StatusWriter({
+    client,
+    source: {
+      observe(kind, id) {
+        const found = object(kind, id);
+        if (!found) return undefined;
+        const { uid, resourceVersion, generation } = found.metadata;
+        return { uid, resourceVersion, generation: generation as number, status: found.status };
+      },
+      pathOf: (kind) => ({
+        group: 'gateway.networking.k8s.io',
+        version: 'v1',
+        plural: collections[kind]!.split('/').at(-1)!,
+      }),
+    },
+    controllerName: ours,
+    isLeader: () => isLeader,
+    date: () => new Date(time),
+    onError: (key, { message }) => errors.push(`${key} ${message}`),
+  });
+  t.after(() => writer.close());
+  return {
+    server,
+    writer,
+    errors,
+    say: (statuses: Statuses) => writer.take(statuses, resources),
+    lead: (value: boolean) => (isLeader = value),
+    at: (text: string) => (time = Date.parse(text)),
+    status: (kind: string, name: string) => object(kind, `n/${name}`)!.status as never,
+  };
+}
+
+const patches = (server: FakeApiServer) => server.requests.filter(({ method }) => method === 'PATCH');
+const route = keyOf('HTTPRoute', 'n', 'r');
+const gateway = keyOf('Gateway', 'n', 'g');
+
+/** Resolves when so many writes were answered. */
+async function written(server: FakeApiServer, count: number): Promise<void> {
+  await server.until(() => patches(server).length >= count);
+  // The answer follows in the same turn as the request is noticed; one more request goes behind it.
+  await fetch(`http://127.0.0.1:${server.port}/none`);
+}
+
+test('one write for an object, with a time in whole seconds, and none where nothing is new', async (t) => {
+  const { server, say, status, writer } = await start(t, ['HTTPRoute', 'r']);
+  say(
+    new Map([[route, { parents: [parent('gw', condition('Accepted', 'True'), condition('ResolvedRefs', 'True'))] }]]),
+  );
+  await written(server, 1);
+  const { parents } = status('HTTPRoute', 'r') as { parents: { conditions: { lastTransitionTime: string }[] }[] };
+  assert.deepEqual(
+    parents[0]!.conditions.map(({ lastTransitionTime }) => lastTransitionTime),
+    ['2030-01-01T00:00:00Z', '2030-01-01T00:00:00Z'],
+  );
+  say(
+    new Map([[route, { parents: [parent('gw', condition('Accepted', 'True'), condition('ResolvedRefs', 'True'))] }]]),
+  );
+  writer.observed('HTTPRoute', 'n/r');
+  writer.rewrite();
+  await fetch(`http://127.0.0.1:${server.port}/none`);
+  assert.equal(patches(server).length, 1);
+  assert.match(patches(server)[0]!.path, /\/namespaces\/n\/httproutes\/r\/status$/);
+});
+
+test('entries of others stay to the timestamp and in their place; ours go with their parentRef', async (t) => {
+  const old = { ...parent('gone'), conditions: [] };
+  const { server, say, status } = await start(t, ['HTTPRoute', 'r', { parents: [old, foreign] }]);
+  say(new Map([[route, { parents: [parent('gw', condition('Accepted', 'True'))] }]]));
+  await written(server, 1);
+  const { parents } = status('HTTPRoute', 'r') as { parents: { parentRef: { name: string } }[] };
+  assert.equal(parents.length, 2);
+  assert.deepEqual(parents[0], foreign);
+  assert.deepEqual(parents[1]!.parentRef, { name: 'gw' });
+});
+
+test('entries of ours from an earlier life go, where we have nothing to say any more', async (t) => {
+  const { server, say, status } = await start(
+    t,
+    ['HTTPRoute', 'r', { parents: [parent('gw'), foreign] }],
+    ['HTTPRoute', 'other', { parents: [foreign] }],
+  );
+  say(new Map());
+  await written(server, 1);
+  assert.deepEqual(status('HTTPRoute', 'r'), { parents: [foreign] });
+  assert.equal(patches(server).length, 1);
+});
+
+test('foreign conditions of a Gateway and its listeners stay; a condition that does not flip keeps its time', async (t) => {
+  const strange = { type: 'example.com/Strange', status: 'True', lastTransitionTime: '2020-01-01T00:00:00Z' };
+  const accepted = { ...condition('Accepted', 'True'), lastTransitionTime: '2021-01-01T00:00:00Z' };
+  const pending = { ...condition('Programmed', 'Unknown'), lastTransitionTime: '2021-01-01T00:00:00Z' };
+  const before = {
+    conditions: [strange, accepted, pending],
+    listeners: [{ name: 'l', conditions: [strange] }],
+    attachedListenerSets: 1,
+  };
+  const { server, say, status } = await start(t, ['Gateway', 'g', before]);
+  const conditions = [condition('Accepted', 'True', 'other words'), condition('Programmed', 'True')];
+  say(new Map([[gateway, { conditions, listeners: [{ name: 'l', conditions: [] }] }]]));
+  await written(server, 1);
+  const after = status('Gateway', 'g') as { conditions: object[]; listeners: object[]; attachedListenerSets: null };
+  assert.deepEqual(after.conditions, [
+    strange,
+    { ...accepted, message: 'other words' },
+    { ...condition('Programmed', 'True'), lastTransitionTime: '2030-01-01T00:00:00Z' },
+  ]);
+  assert.deepEqual(after.listeners, [{ name: 'l', conditions: [strange] }]);
+  assert.equal(after.attachedListenerSets, null, 'a merge patch takes it away');
+});
+
+test('who does not lead writes nothing, and all of it once it leads', async (t) => {
+  const { server, say, writer, lead, status } = await start(t, ['HTTPRoute', 'r']);
+  lead(false);
+  say(new Map([[route, { parents: [parent('gw', condition('Accepted', 'True'))] }]]));
+  await fetch(`http://127.0.0.1:${server.port}/none`);
+  assert.equal(patches(server).length, 0);
+  lead(true);
+  writer.rewrite();
+  await written(server, 1);
+  assert.equal((status('HTTPRoute', 'r') as { parents: object[] }).parents.length, 1);
+});
+
+test('a Conflict is read again and retried, and so is a server that fails; the failure is told once', async (t) => {
+  const { server, say, status, errors } = await start(t, ['HTTPRoute', 'r']);
+  server.once((request, response) => {
+    if (request.method !== 'PATCH') return false;
+    // Somebody else is faster.
+    server.put(routes, { metadata: { name: 'r', namespace: 'n', generation: 1 }, status: { parents: [foreign] } });
+    answer(response, 409, 'Conflict');
+    return true;
+  });
+  say(new Map([[route, { parents: [parent('gw', condition('Accepted', 'True'))] }]]));
+  await written(server, 2);
+  assert.equal((status('HTTPRoute', 'r') as { parents: object[] }).parents.length, 2);
+  assert.deepEqual(errors, []);
+  for (let failures = 0; failures < 2; failures++)
+    server.once((request, response) =>
+      request.method === 'PATCH' ? answer(response, 503, 'ServiceUnavailable') : false,
+    );
+  say(new Map([[route, { parents: [parent('gw', condition('Accepted', 'False'))] }]]));
+  await written(server, 5);
+  assert.deepEqual(errors, ['HTTPRoute/n/r it is ServiceUnavailable']);
+});
+
+test('nothing is said of a spec that was not compiled yet', async (t) => {
+  const { server, say } = await start(t, ['HTTPRoute', 'r']);
+  server.put(routes, { metadata: { name: 'r', namespace: 'n', generation: 2 } });
+  say(new Map([[route, { parents: [parent('gw', condition('Accepted', 'True'))] }]]));
+  await fetch(`http://127.0.0.1:${server.port}/none`);
+  assert.equal(patches(server).length, 0);
+});
