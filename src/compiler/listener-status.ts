@@ -72,7 +72,7 @@ function problemOf(listener: ResolvedListener, facts: Facts): Problem | null {
 
 function apiReason({ reason }: ListenerProblem): string {
   if (reason === 'AddressNotAvailable') return 'AddressNotUsable';
-  return reason === 'InvalidCertificate' ? 'Invalid' : 'PortUnavailable';
+  return reason === 'InvalidCertificate' || reason === 'Refused' ? 'Invalid' : 'PortUnavailable';
 }
 
 function listenerFindings(

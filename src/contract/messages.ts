@@ -19,7 +19,7 @@ export type ToProxy =
 /** What kept a listener from being served, although the rest of the version is. */
 export interface ListenerProblem {
   readonly listener: Key;
-  /** `AddressInUse`, `PermissionDenied`, `AddressNotAvailable`, `InvalidCertificate`. */
+  /** `AddressInUse`, `PermissionDenied`, `AddressNotAvailable`, `InvalidCertificate`; of a whole version, `Refused`. */
   readonly reason: string;
   readonly message: string;
 }

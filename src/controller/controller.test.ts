@@ -184,3 +184,23 @@ test('nothing is taken after the signal', async () => {
   await turn();
   assert.deepEqual(published, []);
 });
+
+test('a version that is refused is told in the statuses, with the reason', async () => {
+  const told: unknown[] = [];
+  const listener = { origin: { kind: 'Gateway', namespace: 'n', name: 'g' } };
+  const { controller, say } = harness({
+    compile: (resources, acknowledged) => ({
+      ...compileFake(resources, acknowledged),
+      config: { ...emptyConfig, listeners: { l: listener as never } },
+      statuses: new Map([['Gateway/n/g', { conditions: [], said: acknowledged?.problems }]]),
+    }),
+    onStatuses: (statuses) => told.push(statuses.get('Gateway/n/g')),
+  });
+  say(routes('a'));
+  await turn();
+  controller.refuse(7, 'another version');
+  assert.deepEqual(told, []);
+  controller.refuse(1, 'too large');
+  const message = 'a proxy refuses this version, the last good one stays in use: too large';
+  assert.deepEqual(told, [{ conditions: [], said: [{ listener: 'l', reason: 'Refused', message }] }]);
+});

@@ -62,7 +62,14 @@ export class Controller {
 
   /** A proxy could not take this version. */
   refuse(version: number, message: string): void {
-    if (version === this.#view.version) this.#parts.onEvent({ type: 'refused', version, message });
+    if (version !== this.#view.version) return;
+    this.#parts.onEvent({ type: 'refused', version, message });
+    if (!this.#parts.onStatuses) return;
+    const { resources, config } = this.#view;
+    // What is served is older than the resources: no listener of theirs may claim otherwise.
+    const text = `a proxy refuses this version, the last good one stays in use: ${message}`;
+    const problems = Object.keys(config.listeners).map((listener) => ({ listener, reason: 'Refused', message: text }));
+    this.#parts.onStatuses(this.#parts.compile(resources, { version, problems }).statuses, resources);
   }
 
   /** Has the proxies try again what kept listeners from being served: as a new version that changes nothing. */

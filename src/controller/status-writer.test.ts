@@ -1,6 +1,8 @@
 /** Statuses in a cluster over a real socket: what is written, how often, and what is left alone. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import { until } from '../../test/until.ts';
 import { keyOf } from '../contract/keys.ts';
 import type { Condition } from '../model/conditions.ts';
 import { resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
@@ -199,4 +201,19 @@ test('nothing is said of a spec that was not compiled yet', async (t) => {
   say(new Map([[route, { parents: [parent('gw', condition('Accepted', 'True'))] }]]));
   await fetch(`http://127.0.0.1:${server.port}/none`);
   assert.equal(patches(server).length, 0);
+});
+
+test('an object that keeps changing is written now and then, and at last as it is', async (t) => {
+  const { server, say, writer, status } = await start(t, ['Gateway', 'g']);
+  const listenersOf = (attachedRoutes: number) => [{ name: 'l', attachedRoutes, conditions: [] }];
+  for (let count = 1; count <= 200; count++) {
+    say(new Map([[gateway, { listeners: listenersOf(count) }]]));
+    await fetch(`http://127.0.0.1:${server.port}/none`);
+    writer.observed('Gateway', 'n/g');
+  }
+  await until(() => {
+    const { listeners } = (status('Gateway', 'g') ?? {}) as { listeners?: unknown };
+    return isDeepStrictEqual(listeners, listenersOf(200));
+  }, 'the last count is written');
+  assert.ok(patches(server).length <= 8, `${patches(server).length} writes`);
 });

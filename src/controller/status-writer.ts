@@ -33,7 +33,10 @@ interface ObservedStatus {
 /** The API server's clients of one kind should not starve the others: so many writes are under way at once. */
 const maxParallel = 16;
 const firstRetryMs = 100;
-const maxRetryMs = 10_000;
+const maxRetryMs = 5000;
+/** Between writes to one object, growing while it keeps changing: a thousand routes that come make few writes of their Gateway. */
+const firstGapMs = 50;
+const maxGapMs = 800;
 
 const statusKinds: ReadonlySet<string> = new Set(kinds.filter(({ hasStatus }) => hasStatus).map(({ kind }) => kind));
 
@@ -47,6 +50,10 @@ export class StatusWriter {
   readonly #busy = new Set<Key>();
   /** Seen in another version than compiled: to be looked at after the next compilation. */
   readonly #early = new Set<Key>();
+  /** The last write to each object. */
+  readonly #paces = new Map<Key, { readonly endedAt: number; readonly gapMs: number }>();
+  /** Those that must wait for their turn. */
+  readonly #waiting = new Map<Key, NodeJS.Timeout>();
   /** Failed writes wait here. */
   readonly #retries = new Map<Key, { timer: NodeJS.Timeout; afterMs: number; message: string }>();
 
@@ -61,7 +68,7 @@ export class StatusWriter {
     const isFirst = this.#resources === null;
     this.#resources = resources;
     for (const [key, status] of statuses) if (before.get(key) !== status) this.#dirty.add(key);
-    for (const key of before.keys()) if (!statuses.has(key)) this.#dirty.add(key);
+    for (const key of before.keys()) if (!statuses.has(key)) this.#leave(key);
     for (const key of this.#early) this.#dirty.add(key);
     this.#early.clear();
     // Entries from a life before this one.
@@ -86,6 +93,7 @@ export class StatusWriter {
 
   close(): void {
     this.#abort.abort();
+    for (const timer of this.#waiting.values()) clearTimeout(timer);
     for (const { timer } of this.#retries.values()) clearTimeout(timer);
     this.#retries.clear();
   }
@@ -97,6 +105,7 @@ export class StatusWriter {
       if (this.#busy.size >= maxParallel) return;
       // Comes again when its write has ended.
       if (this.#busy.has(key)) continue;
+      if (this.#mustWait(key)) continue;
       this.#dirty.delete(key);
       const write = this.#plan(key);
       if (!write) {
@@ -109,6 +118,35 @@ export class StatusWriter {
         this.#work();
       });
     }
+  }
+
+  #leave(key: Key): void {
+    this.#dirty.add(key);
+    this.#paces.delete(key);
+  }
+
+  /** Whether the object was written a moment ago: then it comes again by itself. */
+  #mustWait(key: Key): boolean {
+    const pace = this.#paces.get(key);
+    const leftMs = pace ? pace.endedAt + pace.gapMs - performance.now() : 0;
+    if (leftMs <= 0) return false;
+    this.#dirty.delete(key);
+    if (this.#waiting.has(key)) return true;
+    const timer = setTimeout(() => {
+      this.#waiting.delete(key);
+      this.#dirty.add(key);
+      this.#work();
+    }, leftMs);
+    this.#waiting.set(key, timer);
+    return true;
+  }
+
+  /** Twice as long as before, unless it was quiet for a while. */
+  #paced(key: Key): void {
+    const endedAt = performance.now();
+    const pace = this.#paces.get(key);
+    const isBurst = pace !== undefined && endedAt - pace.endedAt < 2 * pace.gapMs + firstGapMs;
+    this.#paces.set(key, { endedAt, gapMs: isBurst ? Math.min(maxGapMs, pace.gapMs * 2) : firstGapMs });
   }
 
   /** The write that the object needs; null: none, or not now. */
@@ -147,6 +185,7 @@ export class StatusWriter {
     const { client, onError } = this.#options;
     const { error } = await client.patch(path, patch, { signal: this.#abort.signal, fieldManager: 'headgate' });
     if (this.#abort.signal.aborted) return;
+    if (!error && this.#statuses.has(key)) this.#paced(key);
     // 404: gone, and with it what it should say.
     if (!error || error.code === 404) return this.#forget(key);
     // A Conflict: the newer version is on its way to us, and will be looked at then; again later in case it was ours.
