@@ -104,9 +104,9 @@ describe('in place of a ClientHello', () => {
 
   it('a thousand mutated ones', async () => {
     const good = hello(serverName('a.test') + alpn('h2', 'http/1.1') + plain);
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 4; round++) {
       const clients = await Promise.all(
-        Array.from({ length: 50 }, () => {
+        Array.from({ length: 250 }, () => {
           const bytes = Buffer.from(good, 'latin1');
           for (let i = 0; i <= random(4); i++) bytes[random(bytes.length)] = random(256);
           return raw(bytes.toString('latin1'), 'fin');

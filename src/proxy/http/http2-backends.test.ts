@@ -138,7 +138,7 @@ test('a silent backend that lives is asked twice, then seldom; a message makes i
   connection.send(frame(settings, 0, 0), frame(headers, FrameFlag.endHeaders, 1, Buffer.of(0x88)));
   const pings = () => connection.frames.filter((one) => one.type === ping).length;
   const answer = async (count: number) => {
-    await until(() => pings() === count, `question ${count}`);
+    await until(() => pings() >= count, `question ${count}`);
     connection.send(frame(ping, FrameFlag.ack, 0, connection.frames.findLast((one) => one.type === ping)!.payload));
   };
   await answer(1);

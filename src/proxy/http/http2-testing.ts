@@ -1,4 +1,5 @@
 /** What the tests of the HTTP/2 codec share: servers of it on loopback, sinks that record, and a client that speaks in bytes. */
+import { setTimeout as delay } from 'node:timers/promises';
 import net from 'node:net';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
@@ -21,12 +22,12 @@ import {
 
 const LIMIT_MS = 5000;
 
-/** Waits until it is so, looking at it on each turn of the loop. */
+/** Waits until it is so, looking at it every millisecond. */
 export async function until(isSo: () => boolean, what: string, limitMs = LIMIT_MS): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!isSo()) {
     if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await delay(1);
   }
 }
 
