@@ -113,7 +113,7 @@ function putBackend(server: FakeApiServer, name: string, port: number): void {
 }
 
 const statusOf = (server: FakeApiServer, collection: string, name: string): Status =>
-  (server.find(collection, name)?.status ?? {}) as Status;
+  server.find(collection, name)?.status ?? {};
 
 const reasonOf = (status: Status | undefined, type: string): string | undefined =>
   status?.conditions?.find((condition) => condition.type === type)?.reason;
