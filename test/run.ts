@@ -1,7 +1,7 @@
 /** `npm test [-- FILE…]`: all tests (or the named ones) by Node's test runner, one process a file. */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const root = dirname(import.meta.dirname);
 const named = process.argv.slice(2);
@@ -14,6 +14,9 @@ const files =
         (a, b) => Number(b === soak) - Number(a === soak) || a.localeCompare(b),
       );
 
+// Every file is a process of its own: without this each would compile the same sources again.
+const compiled = join(root, 'node_modules/.cache/compiled');
+
 const { status } = spawnSync(
   process.execPath,
   [
@@ -24,6 +27,6 @@ const { status } = spawnSync(
     '--test-reporter-destination=stdout',
     ...files,
   ],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_COMPILE_CACHE: compiled } },
 );
 process.exit(status ?? 1);
