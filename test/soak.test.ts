@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startEcho } from '../examples/echo.ts';
 import { freePort, startHeadgate, type RunningHeadgate } from './headgate.ts';
 import { gateway, gatewayClass, httpListener, httpRoute, manifests, service } from './manifests.ts';
+import { until } from './until.ts';
 
 const soakMs = Number(process.env.HEADGATE_SOAK_SECONDS ?? 60) * 1000;
 const editEveryMs = 100;
@@ -37,6 +38,7 @@ interface Tally {
 
 async function overHttp1(port: number, tally: Tally, isOver: () => boolean): Promise<void> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+  let inFlight = 0;
   for (let n = 0; !isOver(); n++) {
     const isPost = n % 3 === 0;
     const request = http.request({
@@ -47,6 +49,8 @@ async function overHttp1(port: number, tally: Tally, isOver: () => boolean): Pro
       method: isPost ? 'POST' : 'GET',
       headers: { host: `h${n % routes}.test` },
     });
+    inFlight++;
+    request.on('close', () => inFlight--);
     request.end(isPost ? 'x'.repeat(10_000) : undefined);
     request.on('response', (response) => {
       let text = '';
@@ -61,6 +65,8 @@ async function overHttp1(port: number, tally: Tally, isOver: () => boolean): Pro
     request.on('error', (error) => tally.failures.push(`h1 ${error.message}`));
     await delay(requestEveryMs);
   }
+  // Destroying the agent would break the last requests, which is no fault of the gateway.
+  await until(() => inFlight === 0, 'the last answers are there');
   agent.destroy();
 }
 
