@@ -89,7 +89,16 @@ function patchTable(
 export type ConfigInPlace = { readonly [T in TableName]: Record<Key, GatewayConfig[T][Key]> };
 
 export function emptyConfigInPlace(): ConfigInPlace {
-  return { listeners: {}, hostnames: {}, routes: {}, rules: {}, filters: {}, backends: {}, certificates: {} };
+  return {
+    listeners: {},
+    hostnames: {},
+    connections: {},
+    routes: {},
+    rules: {},
+    filters: {},
+    backends: {},
+    certificates: {},
+  };
 }
 
 /** As `patchConfig`, at the price of the patch instead of that of the tables. */

@@ -20,6 +20,7 @@ export interface Origin {
 export interface GatewayConfig {
   readonly listeners: Table<ListenerConfig>;
   readonly hostnames: Table<HostnameConfig>;
+  readonly connections: Table<ConnectionConfig>;
   readonly routes: Table<RouteConfig>;
   readonly rules: Table<RuleConfig>;
   readonly filters: Table<FilterConfig>;
@@ -107,6 +108,18 @@ export interface ValueMatch {
   readonly value: string;
 }
 
+/**
+ * Which rule takes the connections of a TLS or TCP listener, or the sessions of a UDP listener: what `HostnameConfig` is
+ * to requests. A TLS connection tries, on its listener, the entries whose `hostname` fits from the most specific to the
+ * least; among equal `hostname`s there is one entry only. TCP and UDP listeners have at most one entry.
+ */
+export interface ConnectionConfig {
+  readonly listener: Key;
+  /** The intersection of listener and route hostname, compared with the server name (SNI). Empty: every name, and none. */
+  readonly hostname: string;
+  readonly rule: Key;
+}
+
 export interface RouteConfig {
   readonly origin: Origin;
 }
@@ -165,7 +178,8 @@ export interface FilterConfig {
   readonly config: unknown;
 }
 
-export type BackendProtocol = 'http1' | 'h2c' | 'http1-tls' | 'h2-tls';
+/** How a backend is spoken to. `tcp` and `tcp-tls` carry bytes, `udp` datagrams, for rules that connections name. */
+export type BackendProtocol = 'http1' | 'h2c' | 'http1-tls' | 'h2-tls' | 'tcp' | 'tcp-tls' | 'udp';
 
 /** A resolved backendRef: one Service port. Its endpoints come on a stream of their own. */
 export interface BackendConfig {
@@ -214,6 +228,7 @@ export interface CertificateConfig {
 export const emptyConfig: GatewayConfig = {
   listeners: {},
   hostnames: {},
+  connections: {},
   routes: {},
   rules: {},
   filters: {},
