@@ -3,8 +3,9 @@ import type { AnyFilterDefinition } from '../contract/filter.ts';
 import type { BackendConfig } from '../contract/gateway-config.ts';
 import { partsOf, type Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
-import type { ResourceName } from '../model/resources.ts';
+import type { Resource, ResourceName } from '../model/resources.ts';
 import { resolveBackend, type BackendSurroundings } from './4-resolve-backends.ts';
+import type { ExtensionObjects } from './extension-refs.ts';
 import type { RankedMatch } from './precedence.ts';
 import type { GrantIndex } from './reference-grants.ts';
 import type { ServiceEffects, TranslatedRoute } from './resolved.ts';
@@ -17,6 +18,7 @@ export interface TranslateSurroundings {
   readonly services: ReadonlyMap<string, Service>;
   /** What policies say, by Service. */
   readonly effects: ReadonlyMap<string, ServiceEffects>;
+  readonly extensions: ExtensionObjects;
 }
 
 interface Lookup {
@@ -24,9 +26,17 @@ interface Lookup {
   readonly effects: ServiceEffects | undefined;
 }
 
+interface ExtensionLookup {
+  readonly kind: string;
+  readonly name: ResourceName;
+  readonly found: Resource | undefined;
+}
+
 interface Remembered {
   /** Every Service that was looked up, and what was found. */
   readonly lookups: ReadonlyMap<string, Lookup>;
+  /** Every object of an ExtensionRef that was looked up, and what was found. */
+  readonly extensions: readonly ExtensionLookup[];
   readonly value: TranslatedRoute;
   /** Whether a reference left the namespace, so that ReferenceGrants have a say. */
   readonly usesGrants: boolean;
@@ -46,6 +56,7 @@ export function translateRoute(
   const known = memory.get(route);
   if (known && isStillTrue(known, around)) return known.value;
   const lookups = new Map<string, Lookup>();
+  const extensions: ExtensionLookup[] = [];
   const services = new Set<ResourceName>();
   let usesGrants = false;
   const lookup: BackendSurroundings = {
@@ -59,6 +70,12 @@ export function translateRoute(
   };
   const surroundings: RuleSurroundings = {
     definitions: around.definitions,
+    findExtension(kind, name) {
+      const full = `${route.metadata.namespace}/${name}`;
+      const found = around.extensions.get(kind)?.get(full);
+      extensions.push({ kind, name: full, found });
+      return found;
+    },
     resolveBackend(ref) {
       usesGrants ||= ref.namespace !== undefined && ref.namespace !== route.metadata.namespace;
       const resolved = resolveBackend(ref, { kind: route.kind, namespace: route.metadata.namespace }, lookup);
@@ -70,7 +87,7 @@ export function translateRoute(
     translateRule(rule, { route, routeKey: key, index }, surroundings),
   );
   const value = { ...joinRules(route, key, rules), services: [...services] };
-  memory.set(route, { lookups, value, usesGrants, around });
+  memory.set(route, { lookups, extensions, value, usesGrants, around });
   return value;
 }
 
@@ -80,6 +97,11 @@ function isStillTrue(known: Remembered, around: TranslateSurroundings): boolean 
   if (known.around.services !== around.services || known.around.effects !== around.effects) {
     for (const [name, { service, effects }] of known.lookups) {
       if (around.services.get(name) !== service || around.effects.get(name) !== effects) return false;
+    }
+  }
+  if (known.around.extensions !== around.extensions) {
+    for (const { kind, name, found } of known.extensions) {
+      if (around.extensions.get(kind)?.get(name) !== found) return false;
     }
   }
   known.around = around;

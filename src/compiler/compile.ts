@@ -8,6 +8,7 @@ import type { TranslateSurroundings } from './6-translate-routes.ts';
 import { createStatusBuilder, type Statuses } from './7-build-status.ts';
 import { createConfigBuilder } from './build-config.ts';
 import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
+import { rememberExtensions } from './extension-refs.ts';
 import { findListenerSets } from './listener-sets.ts';
 import { indexGrants, type GrantIndex } from './reference-grants.ts';
 import type { ReferenceWorld } from './references.ts';
@@ -82,15 +83,20 @@ function rememberGrants(): (resources: ResourceSet) => GrantIndex {
   };
 }
 
-/** The same object as long as Services, ReferenceGrants and policies are the same, so that routes need not ask again. */
+/** The same object as long as Services, ReferenceGrants, policies and extensions are the same, so that routes need not ask again. */
 function rememberSurroundings(
   options: CompilerOptions,
 ): (world: ReferenceWorld, policies: AttachedPolicies) => TranslateSurroundings {
   let around: TranslateSurroundings | undefined;
+  const extensionsOf = rememberExtensions(options.filters);
   return ({ resources, grants }, { services: effects }) => {
     const services = resources.of<Service>('Service');
-    if (around?.services === services && around.grants === grants && around.effects === effects) return around;
-    around = { definitions: options.filters, grants, services, effects };
-    return around;
+    const extensions = extensionsOf(resources);
+    const next: TranslateSurroundings = { definitions: options.filters, grants, services, effects, extensions };
+    const before = around;
+    if (before && (Object.keys(next) as (keyof typeof next)[]).every((field) => before[field] === next[field])) {
+      return before;
+    }
+    return (around = next);
   };
 }

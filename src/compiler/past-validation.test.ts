@@ -5,8 +5,8 @@ import type { Condition } from '../model/conditions.ts';
 import { nameOf, resourceSet, type Resource } from '../model/resources.ts';
 import { compile, noFacts, type Compiled } from './compile.ts';
 
-const redirect = { type: 'RequestRedirect', field: 'requestRedirect' };
-const rewrite = { type: 'URLRewrite', field: 'urlRewrite' };
+const redirect = { type: 'RequestRedirect', spec: 'requestRedirect' };
+const rewrite = { type: 'URLRewrite', spec: 'urlRewrite' };
 const filters = [redirect, rewrite].map((one) => ({
   ...one,
   supportedFeatures: [],

@@ -11,6 +11,7 @@ export type {
   LabelSelector,
   Listener,
   ListenerSet,
+  LocalObjectReference,
   ObjectReference,
   ParentReference,
   ReferenceGrant,

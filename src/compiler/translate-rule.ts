@@ -26,6 +26,7 @@ export interface TranslatedRule {
 
 export interface RuleSurroundings {
   readonly definitions: FilterSurroundings['definitions'];
+  readonly findExtension: FilterSurroundings['findExtension'];
   resolveBackend(ref: HTTPBackendRef): ResolvedBackend;
 }
 
@@ -41,6 +42,7 @@ export function translateRule(rule: HTTPRouteRule, place: RulePlace, around: Rul
   const backends = new Map<Key, BackendConfig>();
   const tracked: RuleSurroundings = {
     definitions: around.definitions,
+    findExtension: around.findExtension,
     resolveBackend(ref) {
       const resolved = around.resolveBackend(ref);
       if ('config' in resolved) backends.set(resolved.key, resolved.config);

@@ -1,4 +1,5 @@
 /** What a filter is: one value with its schema, how its spec is compiled (pure) and how it runs. */
+import type { OwnKind } from '../model/own-kinds.ts';
 import type { Exchange, LocalReply } from './exchange.ts';
 import type { Key } from './keys.ts';
 import type { Problem } from './problem.ts';
@@ -30,10 +31,10 @@ export interface Filter {
 }
 
 export interface FilterDefinition<Spec = never, Config = never> {
-  /** As in the route: `RequestHeaderModifier`. */
+  /** As in the route: `RequestHeaderModifier`. For a kind of our own, the kind: `DirectResponse`. */
   readonly type: string;
-  /** The field of the filter that holds its spec: `requestHeaderModifier`. */
-  readonly field: string;
+  /** The field of the filter that holds its spec: `requestHeaderModifier`; or the kind of the object that holds it. */
+  readonly spec: string | OwnKind;
   /** Feature names of the conformance suite that exist because of this filter. */
   readonly supportedFeatures: readonly string[];
   /** For `explain` and the docs: what it does, in a sentence. */

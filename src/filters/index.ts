@@ -1,6 +1,7 @@
 /** The filters there are, in the order in which they run on a request; on a response they run in the reverse order. */
 import type { AnyFilterDefinition } from '../contract/filter.ts';
 import { cors } from './cors/cors.ts';
+import { directResponse } from './direct-response/direct-response.ts';
 import { requestHeaderModifier } from './request-header-modifier/request-header-modifier.ts';
 import { requestMirror } from './request-mirror/request-mirror.ts';
 import { requestRedirect } from './request-redirect/request-redirect.ts';
@@ -15,6 +16,7 @@ export const filterDefinitions: readonly AnyFilterDefinition[] = [
   responseHeaderModifier,
   // Before what prepares a request for a backend: there is none.
   requestRedirect,
+  directResponse,
   requestHeaderModifier,
   urlRewrite,
   // After all that changes the request: a mirror gets what the backend gets.

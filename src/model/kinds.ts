@@ -1,5 +1,7 @@
 /** The registry of kinds that Headgate reads: where each lives and how its versions are called. Knows nothing of what is inside them. */
+import { ownGroup, ownVersion, type OwnKind } from './own-kinds.ts';
 import { closest } from './schema/closest.ts';
+import { ownKinds } from './schema/own-kinds.generated.ts';
 
 export interface KindDefinition {
   readonly group: string;
@@ -13,7 +15,7 @@ export interface KindDefinition {
   readonly scope: 'Namespaced' | 'Cluster';
   /** Whether controllers write a status to it. */
   readonly hasStatus: boolean;
-  /** Gateway API kinds have a generated schema; of core kinds the few fields that are read are checked by hand (core.ts). */
+  /** Gateway API kinds and our own have a schema; of core kinds the few fields that are read are checked by hand (core.ts). */
   readonly hasSchema: boolean;
 }
 
@@ -50,6 +52,7 @@ export const kinds: readonly KindDefinition[] = [
     versions: ['v1', 'v1beta1', 'v1alpha1'],
     scope: 'Cluster',
   },
+  ...ownKinds.map((one) => ownKind(one)),
 ];
 
 /** Kinds that were renamed without a change inside. */
@@ -117,6 +120,19 @@ function gatewayKind(
     hasStatus: true,
     hasSchema: true,
     ...definition,
+  };
+}
+
+function ownKind({ kind, plural }: OwnKind): KindDefinition {
+  return {
+    group: ownGroup,
+    kind,
+    plural,
+    versions: [ownVersion],
+    storageVersion: ownVersion,
+    scope: 'Namespaced',
+    hasStatus: false,
+    hasSchema: true,
   };
 }
 

@@ -29,7 +29,7 @@ const tokenList = /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$/;
 
 export const cors = defineFilter<CORSSpec, CORSConfig>({
   type: 'CORS',
-  field: 'cors',
+  spec: 'cors',
   supportedFeatures: ['HTTPRouteCORS'],
   summary: 'Answers CORS preflight requests and lets the named origins read responses.',
 

@@ -9,7 +9,7 @@ import {
 
 export const requestHeaderModifier = defineFilter<HeaderModifierSpec, HeaderModifierConfig>({
   type: 'RequestHeaderModifier',
-  field: 'requestHeaderModifier',
+  spec: 'requestHeaderModifier',
   supportedFeatures: ['HTTPRouteBackendRequestHeaderModification'],
   summary: 'Sets, adds and removes header fields of the request.',
   compile: compileHeaderModifier,

@@ -16,7 +16,7 @@ export interface RequestMirrorConfig {
 
 export const requestMirror = defineFilter<RequestMirrorSpec, RequestMirrorConfig>({
   type: 'RequestMirror',
-  field: 'requestMirror',
+  spec: 'requestMirror',
   supportedFeatures: ['HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors', 'HTTPRouteRequestPercentageMirror'],
   summary: 'Sends a copy of the request to another backend and ignores its answer.',
   whenUnresolved: 'Skip',

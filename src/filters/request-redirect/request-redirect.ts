@@ -24,7 +24,7 @@ const statusCodes: readonly number[] = [301, 302, 303, 307, 308];
 
 export const requestRedirect = defineFilter<RequestRedirectSpec, RequestRedirectConfig>({
   type: 'RequestRedirect',
-  field: 'requestRedirect',
+  spec: 'requestRedirect',
   supportedFeatures: [
     'HTTPRoutePortRedirect',
     'HTTPRouteSchemeRedirect',

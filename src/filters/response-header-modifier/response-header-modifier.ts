@@ -9,7 +9,7 @@ import {
 
 export const responseHeaderModifier = defineFilter<HeaderModifierSpec, HeaderModifierConfig>({
   type: 'ResponseHeaderModifier',
-  field: 'responseHeaderModifier',
+  spec: 'responseHeaderModifier',
   supportedFeatures: ['HTTPRouteResponseHeaderModification'],
   summary: 'Sets, adds and removes header fields of the response.',
   compile: compileHeaderModifier,

@@ -14,7 +14,7 @@ export interface URLRewriteConfig {
 
 export const urlRewrite = defineFilter<URLRewriteSpec, URLRewriteConfig>({
   type: 'URLRewrite',
-  field: 'urlRewrite',
+  spec: 'urlRewrite',
   supportedFeatures: ['HTTPRouteHostRewrite', 'HTTPRoutePathRewrite', 'HTTPRouteBackendURLRewrite'],
   summary: 'Rewrites the host name or the path of the request.',
 

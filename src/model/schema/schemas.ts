@@ -1,9 +1,12 @@
 /** The generated schemas, linked when the first one is asked for. Knows how they are kept, not what they mean. */
+import { schemaOfOwnKind } from '../own-kinds.ts';
+import { ownKinds } from './own-kinds.generated.ts';
 import generated from './schemas.json' with { type: 'json' };
 
 /** A structural schema as in CustomResourceDefinitions (apiextensions/v1). Those that were equal are the same object. */
 export interface Schema {
   readonly type?: string;
+  readonly description?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: Schema | boolean;
@@ -40,13 +43,16 @@ interface SchemaFile {
   readonly kinds: Readonly<Record<string, Readonly<Record<string, Schema>>>>;
 }
 
+const ownSchemas = new Map(ownKinds.map((one) => [one.kind, schemaOfOwnKind(one)]));
+
 const file = generated as unknown as SchemaFile;
 let isLinked = false;
 
 /** Undefined for a kind without one. A version that says nothing of its own has the newest one's. */
 export function schemaOf(kind: string, version: string): Schema | undefined {
   const versions = linked().kinds[kind];
-  return versions && (versions[version] ?? Object.values(versions)[0]);
+  if (!versions) return ownSchemas.get(kind);
+  return versions[version] ?? Object.values(versions)[0];
 }
 
 /** Every kind and version that has a schema of its own. */
