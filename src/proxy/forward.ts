@@ -14,7 +14,8 @@ import { abortTry, createResponsePath } from './forward-response.ts';
 import { createTryPath } from './forward-try.ts';
 import type { ServerHooks } from './http/streams.ts';
 import { replies } from './local-reply.ts';
-import type { BackendChoice, BackendRuntime, RuleRuntime } from './runtime.ts';
+import type { BackendRuntime } from './runtime.ts';
+import { chooseByWeight } from './upstream/choose-backend.ts';
 import { hashText } from './upstream/hash.ts';
 import { MirrorGroup } from './upstream/mirror.ts';
 import { findSession } from './upstream/session-persistence.ts';
@@ -158,19 +159,6 @@ function callFilter(filter: Filter, run: ExchangeRun): ReturnType<NonNullable<Fi
 
 function isPromise(result: LocalReply | Promise<LocalReply | undefined>): result is Promise<LocalReply | undefined> {
   return 'then' in result;
-}
-
-/** Null where nothing has a weight. */
-function chooseByWeight(rule: RuleRuntime, random: () => number): BackendChoice | null {
-  const { backends, totalWeight } = rule;
-  if (totalWeight <= 0) return null;
-  if (backends.length === 1) return backends[0]!;
-  let point = random() * totalWeight;
-  for (const choice of backends) {
-    point -= choice.ref.weight;
-    if (point < 0) return choice;
-  }
-  return null;
 }
 
 /** Flushes request bodies once the burst that brought them has been delivered: one write for all of it. */

@@ -71,6 +71,10 @@ export interface BackendRuntime {
    * `affinity` is a hash for consistent balancing; `sticky` names the endpoint of a session (`address:port`).
    */
   pick(options: PickOptions): EndpointRuntime | null;
+  /** Another number whenever its endpoints have changed: what long sessions look at before they ask `has`. */
+  readonly revision: number;
+  /** Whether the endpoint is still there and may be used by those that use it already. */
+  has(endpoint: EndpointRuntime): boolean;
   /** Absent: retries are not limited beyond the rule's attempts. */
   readonly retryBudget?: RetryBudget;
 }
@@ -92,9 +96,11 @@ export interface EndpointRuntime {
   /** `address:port`, IPv6 in brackets. */
   readonly name: string;
   readonly endpoint: Endpoint;
-  /** Requests in flight, for least-request balancing. The caller calls `done` once for each `open`. */
+  /** Requests in flight, for least-request balancing. The caller calls `done` once for each. */
   open(request: UpstreamRequest, sink: ResponseSink): Upstream;
-  /** Ends what `open` began; `undefined` where the endpoint is not to be judged by it (the client went away). */
+  /** As `open` for what is no HTTP: the caller makes the connection, or the session, itself. */
+  begin(): void;
+  /** Ends what `open` or `begin` began; `undefined` where the endpoint is not to be judged by it (the client went away). */
   done(isSuccess: boolean | undefined): void;
   /** Too many requests wait for a connection already (503). Absent: not known. */
   readonly isOverflowing?: boolean;

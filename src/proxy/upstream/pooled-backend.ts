@@ -7,7 +7,7 @@ import type { BackendConfig, ClientCertificate } from '../../contract/gateway-co
 import { isEqual } from '../../contract/config-diff.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { Pool } from '../http/streams.ts';
-import type { BackendRuntime, PickOptions } from '../runtime.ts';
+import type { BackendRuntime, EndpointRuntime, PickOptions } from '../runtime.ts';
 import type { Balancer } from './balancers/balancer.ts';
 import { createBalancer } from './balancers/index.ts';
 import { type EndpointOwner, nameOf, PooledEndpoint } from './pooled-endpoint.ts';
@@ -28,6 +28,7 @@ const MAX_EJECTED_SHARE = 0.5;
 export class PooledBackend implements BackendRuntime, EndpointOwner {
   readonly key: Key;
   readonly retryBudget = new RetryShare();
+  revision = 0;
   readonly #environment: UpstreamEnvironment;
   #config: BackendConfig;
   #balancer: Balancer;
@@ -67,6 +68,11 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
     return this.#balancer.choose(fresh.length > 0 ? fresh : usable, options.affinity);
   }
 
+  has(endpoint: EndpointRuntime): boolean {
+    const known = this.#byName.get(endpoint.name);
+    return known === endpoint && rank(known.endpoint) > 0;
+  }
+
   /** Connections stay unless how they are made has changed. */
   updateConfig(config: BackendConfig): void {
     const before = this.#config;
@@ -95,6 +101,7 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
     for (const [name, pooled] of this.#byName) if (!byName.has(name)) pooled.close();
     this.#byName = byName;
     this.#endpoints = endpoints;
+    this.revision++;
     this.#eligible = eligibleOf([...byName.values()]);
     this.#refresh();
   }

@@ -56,9 +56,13 @@ export class PooledEndpoint implements EndpointRuntime, Candidate {
 
   open(request: UpstreamRequest, sink: ResponseSink): Upstream {
     const upstream = this.#poolFor(request.clientCertificate).open(request, sink);
+    this.begin();
+    return upstream;
+  }
+
+  begin(): void {
     this.active++;
     this.#owner.onOpen();
-    return upstream;
   }
 
   done(isSuccess: boolean | undefined): void {
