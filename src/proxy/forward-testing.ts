@@ -259,6 +259,7 @@ export class Scene {
       key: 'Gateway/default/edge/http',
       config: { origin, gateway: 'g', protocol: 'HTTP', addresses: [], port: 80, hostname: '', ...config },
       match: ({ path }) => (path === '/none' ? null : { rule: this.rule, pathPrefix: '/' }),
+      matchConnection: () => null,
     };
   }
 }

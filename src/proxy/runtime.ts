@@ -23,6 +23,8 @@ export interface ListenerRuntime {
   readonly config: ListenerConfig;
   /** The rule that takes a request, or null (404). `host` is lower case, without port; `path` has no query; `query` is without `?`. */
   match(request: MatchInput): RuleMatch | null;
+  /** The rule that takes a connection or session, or null. `serverName` is lower case; empty where there is none (TCP, UDP). */
+  matchConnection(serverName: string): RuleRuntime | null;
 }
 
 /** What matching looks at. The exchange implements it. */

@@ -71,6 +71,7 @@ function listener(key: string, config: Partial<ListenerConfig>): ListenerRuntime
       ...config,
     },
     match: () => null,
+    matchConnection: () => null,
   };
 }
 

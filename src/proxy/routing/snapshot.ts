@@ -6,6 +6,7 @@ import type { ConfigPatch } from '../../contract/config-diff.ts';
 import { emptyConfig, type HostnameConfig, type MatchConfig, type TableName } from '../../contract/gateway-config.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { ListenerRuntime, RuleMatch, RuleRuntime, Snapshot } from '../runtime.ts';
+import { buildConnections, type Connections } from './connections.ts';
 import { buildListener, type HostnameRoutes } from './listener-router.ts';
 import { buildPathTable } from './path-table.ts';
 import {
@@ -34,6 +35,7 @@ interface RoutingSnapshot extends Snapshot {
   readonly filters: Filters;
   readonly rules: Rules;
   readonly hostnames: ReadonlyMap<Key, HostnameRoutes>;
+  readonly connections: Connections;
 }
 
 const nothing: Omit<RoutingSnapshot, 'parts'> = {
@@ -42,6 +44,7 @@ const nothing: Omit<RoutingSnapshot, 'parts'> = {
   filters: new Map(),
   rules: new Map(),
   hostnames: new Map(),
+  connections: new Map(),
 };
 
 /** Throws on a configuration that names what it does not have: the compiler's bug, or another version's. */
@@ -62,16 +65,16 @@ export function buildSnapshot(options: SnapshotOptions): Snapshot {
   });
   const changedHostnames = changed('hostnames');
   const hostnames = buildHostnames(to.hostnames, rules, { before, changed: changedHostnames });
+  const connections = buildConnections(to.connections, rules, { before, changed: changed('connections') });
+  const isSame = hostnames === before.hostnames && connections === before.connections && !changed('listeners');
   const next: RoutingSnapshot = {
     version,
     parts,
     filters,
     rules,
     hostnames,
-    listeners:
-      changed('listeners') || hostnames !== before.hostnames
-        ? buildListeners(parts, before, hostnames)
-        : before.listeners,
+    connections,
+    listeners: isSame ? before.listeners : buildListeners(parts, before, { hostnames, connections }),
   };
   return next;
 }
@@ -125,37 +128,39 @@ function resultOf(match: MatchConfig, rules: Rules): RuleMatch {
 function buildListeners(
   { config }: RuleParts,
   before: RoutingSnapshot,
-  hostnames: ReadonlyMap<Key, HostnameRoutes>,
+  { hostnames, connections }: Pick<RoutingSnapshot, 'hostnames' | 'connections'>,
 ): ReadonlyMap<Key, ListenerRuntime> {
-  const touched = touchedListeners(before.hostnames, hostnames);
-  const byListener = new Map<Key, HostnameRoutes[]>();
-  for (const routes of hostnames.values()) {
-    const { listener } = routes.config;
-    const list = byListener.get(listener);
-    if (list) list.push(routes);
-    else byListener.set(listener, [routes]);
-  }
+  const touched = new Set<Key>();
+  touchListeners(touched, before.hostnames, hostnames);
+  touchListeners(touched, before.connections, connections);
+  const hostnamesOf = Map.groupBy(hostnames.values(), (routes) => routes.config.listener);
+  const connectionsOf = Map.groupBy(connections.values(), (entry) => entry.config.listener);
   const listeners = new Map<Key, ListenerRuntime>();
   for (const [key, entry] of Object.entries(config.listeners)) {
     const known = before.listeners.get(key);
     const isSame = known !== undefined && known.config === entry && !touched.has(key);
-    listeners.set(key, isSame ? known : buildListener(key, entry, byListener.get(key) ?? []));
+    const parts = { hostnames: hostnamesOf.get(key) ?? [], connections: connectionsOf.get(key) ?? [] };
+    listeners.set(key, isSame ? known : buildListener(key, entry, parts));
   }
   return listeners;
 }
 
-function touchedListeners(
-  before: ReadonlyMap<Key, HostnameRoutes>,
-  after: ReadonlyMap<Key, HostnameRoutes>,
-): ReadonlySet<Key> {
-  const touched = new Set<Key>();
-  if (before === after) return touched;
-  for (const [key, routes] of after) {
+interface OfListener {
+  readonly config: { readonly listener: Key };
+}
+
+/** Adds the listeners of all entries that are new, changed or gone. */
+function touchListeners(
+  touched: Set<Key>,
+  before: ReadonlyMap<Key, OfListener>,
+  after: ReadonlyMap<Key, OfListener>,
+): void {
+  if (before === after) return;
+  for (const [key, entry] of after) {
     const known = before.get(key);
-    if (known === routes) continue;
-    touched.add(routes.config.listener);
+    if (known === entry) continue;
+    touched.add(entry.config.listener);
     if (known) touched.add(known.config.listener);
   }
-  for (const [key, routes] of before) if (!after.has(key)) touched.add(routes.config.listener);
-  return touched;
+  for (const [key, entry] of before) if (!after.has(key)) touched.add(entry.config.listener);
 }
