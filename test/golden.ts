@@ -27,6 +27,8 @@ export interface TrafficStep {
   /** With query, as it stands on the request line. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** ASCII; sent with its length. */
+  readonly body?: string;
   /** The client shows the certificate of that name in test/certificates; absent: none. */
   readonly certificate?: 'client' | 'other-client';
   readonly expect: {

@@ -14,6 +14,8 @@ export interface AskOptions {
   readonly method?: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Latin1 text; its length is sent along. Absent: none. */
+  readonly body?: string | undefined;
   /** The name of a client certificate in test/certificates. */
   readonly certificate?: string | undefined;
 }
@@ -33,14 +35,17 @@ export async function ask({
   method = 'GET',
   path,
   headers = {},
+  body,
   certificate,
 }: AskOptions): Promise<Answer> {
   const servername = host.replace(/:\d+$/, '');
   const socket = isTls
     ? tls.connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false, ...clientCertificate(certificate) })
     : net.connect(port, '127.0.0.1');
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${lines.join('')}\r\n`, 'latin1');
+  const all = body === undefined ? headers : { 'Content-Length': String(body.length), ...headers };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${lines.join('')}\r\n`;
+  socket.write(head + (body ?? ''), 'latin1');
   let text = '';
   socket.on('data', (data: Buffer) => (text += data.toString('latin1')));
   await once(socket, 'end');

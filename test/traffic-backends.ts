@@ -8,6 +8,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import type { BackendProtocol } from '../src/contract/gateway-config.ts';
+import { authorize } from './traffic-auth.ts';
 
 /** What an echo answers, as JSON. */
 export interface Echo {
@@ -67,6 +68,7 @@ function serverFor(protocol: BackendProtocol): Server {
 async function start(service: string, protocol: BackendProtocol): Promise<Server> {
   const server = serverFor(protocol);
   server.on('request', (request: http.IncomingMessage | http2.Http2ServerRequest, response: http.ServerResponse) => {
+    if (service.startsWith('auth')) return authorize(request as http.IncomingMessage, response);
     request.resume();
     request.on('end', () => response.end(JSON.stringify(echoOf(service, request))));
   });

@@ -37,14 +37,50 @@ export interface Exchange {
   readonly clientAddress: string;
   /** Sends a copy of the request (as it stands when it goes to the backend) to another backend and forgets the answer. */
   mirror(backend: Key): void;
+  /**
+   * Sends a request of the filter's own to a backend. Never rejects; the answer's status may be any. Ends with the exchange.
+   * Only while the request is held: in onRequest, and until the promise that it returned is settled.
+   */
+  call(backend: Key, request: CallRequest): Promise<CallResponse | CallFailure>;
+  /**
+   * The request's body, all of which is kept for the backend as well. Null: it is larger than `maxBytes`, or will never be
+   * complete. Empty for a request without one, and for a tunnel. When it may be called: as `call`.
+   */
+  readBody(maxBytes: number): Promise<Uint8Array | null>;
+}
+
+/** A request that a filter makes. */
+export interface CallRequest {
+  readonly method: string;
+  /** Canonical path with query. */
+  readonly target: string;
+  readonly authority: string;
+  /** Without framing; values are latin1 text. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Absent: none. */
+  readonly body?: Uint8Array;
+  /** The backend may send trailers. */
+  readonly takesTrailers?: true;
+}
+
+export interface CallResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+  readonly trailers: Headers | null;
+}
+
+/** There is no answer. Limits: `filterCallTimeoutMs`, `filterCallBytes`. */
+export interface CallFailure {
+  readonly failure: 'NoBackend' | 'NoEndpoint' | 'Overflow' | 'Timeout' | 'TooLarge' | 'Broken' | 'ExchangeOver';
 }
 
 /** An answer of our own, in place of the backend's. */
 export interface LocalReply {
   readonly status: number;
   readonly headers?: readonly (readonly [name: string, value: string])[];
-  /** Text; a content type of text/plain is added. */
-  readonly body?: string;
+  /** Where `headers` name no content type, text/plain is added. */
+  readonly body?: string | Uint8Array;
   /** For the access log: a short CamelCase word. */
   readonly reason: string;
 }

@@ -44,6 +44,8 @@ function exchangeOf({ method = 'GET', target = '/', headers, pathPrefix, port = 
     match: { pathPrefix, listenerPort: port, listenerProtocol: 'HTTP' },
     clientAddress: '192.0.2.1',
     mirror: (backend) => void mirrored.push(backend),
+    call: async () => ({ failure: 'NoBackend' }),
+    readBody: async () => null,
   };
   return { exchange, mirrored };
 }

@@ -2,6 +2,7 @@
 import type { AnyFilterDefinition } from '../contract/filter.ts';
 import { cors } from './cors/cors.ts';
 import { directResponse } from './direct-response/direct-response.ts';
+import { externalAuth } from './external-auth/external-auth.ts';
 import { requestHeaderModifier } from './request-header-modifier/request-header-modifier.ts';
 import { requestMirror } from './request-mirror/request-mirror.ts';
 import { requestRedirect } from './request-redirect/request-redirect.ts';
@@ -12,8 +13,10 @@ export const filterDefinitions: readonly AnyFilterDefinition[] = [
   // First: a preflight has neither credentials nor body, and a browser follows no redirection of it. Last on the response, so
   // that the answers of all other filters can be read too.
   cors,
-  // Before everything else that acts on requests, so that also redirections carry the fields a user adds.
+  // Before all that may answer, so that also refusals and redirections carry the fields a user adds.
   responseHeaderModifier,
+  // Before everything that acts on requests: it judges what the client sent, and nobody learns anything before.
+  externalAuth,
   // Before what prepares a request for a backend: there is none.
   requestRedirect,
   directResponse,

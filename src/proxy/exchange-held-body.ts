@@ -1,4 +1,4 @@
-/** The beginning of a request's body, kept while no backend can take it yet, or so that a further try can send it again. */
+/** The beginning of a request's body, kept while no backend can take it yet, for filters, or so that a further try can send it again. */
 
 /** An upstream, or the mirrors. */
 interface Taker {
@@ -13,6 +13,11 @@ export class HeldBody {
   add(buffer: Buffer, start: number, end: number): void {
     this.#chunks.push(Buffer.from(buffer.subarray(start, end)));
     this.bytes += end - start;
+  }
+
+  /** All of it in one piece. */
+  whole(): Buffer {
+    return Buffer.concat(this.#chunks);
   }
 
   /** Sends all of it. False: the backend wants no more for now. */

@@ -2,13 +2,22 @@
  * One request and its reply: one object of fixed shape that is at once what filters see, what matching and balancing look at,
  * what the pool sends and what both codecs call. Relays bodies itself; every decision is made in forward-*.ts.
  */
-import type { Exchange, ExchangeMatch, ExchangeRequest, ExchangeResponse } from '../contract/exchange.ts';
+import type {
+  CallFailure,
+  CallRequest,
+  CallResponse,
+  Exchange,
+  ExchangeMatch,
+  ExchangeRequest,
+  ExchangeResponse,
+} from '../contract/exchange.ts';
 import type { ClientCertificate } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import { plainAddress } from './client-identity.ts';
 import { HeldBody } from './exchange-held-body.ts';
 import type { FinishedExchange } from './exchange-observer.ts';
 import type { ExchangeTimer } from './exchange-timer.ts';
+import { ExchangeWaits } from './exchange-waits.ts';
 import { FieldList } from './http/fields.ts';
 import {
   BODY_NONE,
@@ -31,6 +40,7 @@ import type {
   PickOptions,
   RuleRuntime,
 } from './runtime.ts';
+import type { BackendCall } from './upstream/backend-call.ts';
 import type { Session } from './upstream/session-persistence.ts';
 import type { MirrorGroup } from './upstream/mirror.ts';
 
@@ -43,6 +53,8 @@ export interface ExchangeSteps {
   onDownstreamClose(run: ExchangeRun, reason: string): void;
   /** The body sent so far must not wait longer than this turn. */
   flushSoon(run: ExchangeRun): void;
+  /** Null: there is no such backend. */
+  call(run: ExchangeRun, backend: Key, request: CallRequest): BackendCall | null;
   now(): number;
 }
 
@@ -96,6 +108,7 @@ export class ExchangeRun
   /** Asked for by filters until the request goes out. */
   mirrorKeys: Key[] | null = null;
   mirrors: MirrorGroup | null = null;
+  waits: ExchangeWaits | null = null;
 
   // The tries.
   endpoint: EndpointRuntime | null = null;
@@ -196,6 +209,26 @@ export class ExchangeRun
     else this.mirrorKeys.push(backend);
   }
 
+  async call(backend: Key, request: CallRequest): Promise<CallResponse | CallFailure> {
+    if (this.isOver) return { failure: 'ExchangeOver' };
+    const call = this.steps.call(this, backend, request);
+    if (call === null) return { failure: 'NoBackend' };
+    (this.waits ??= new ExchangeWaits()).add(call);
+    return call.done;
+  }
+
+  async readBody(maxBytes: number): Promise<Uint8Array | null> {
+    if (this.bodyLength === BODY_TUNNEL) return new Uint8Array();
+    const bytes = this.held === null ? 0 : this.held.bytes;
+    if (this.isOver || this.bodyLength > maxBytes || bytes > maxBytes) return null;
+    if (this.isRequestEnded) return this.held === null ? new Uint8Array() : this.held.whole();
+    const body = (this.waits ??= new ExchangeWaits()).forBody(maxBytes);
+    // A client that asks first would wait for the backend's word, and the backend for the filter's.
+    if (this.expectsContinue) this.downstream.sendInformational(100, noFields);
+    this.resumeRequest();
+    return body;
+  }
+
   /** A new head, of the backend or our own. */
   setResponse(status: number, headers: FieldList, lengths: { bodyLength: number; contentLength: number }): void {
     this.status = status;
@@ -208,6 +241,7 @@ export class ExchangeRun
   /** Stops the client until the backend takes more. */
   pauseRequest(): void {
     if (this.isRequestPaused || this.isRequestEnded) return;
+    if (this.waits !== null && this.waits.readsBody) return;
     this.isRequestPaused = true;
     this.downstream.pauseRequest();
   }
@@ -228,6 +262,7 @@ export class ExchangeRun
     const upstream = this.upstream;
     if (upstream === null || this.keepsBody) this.#hold(buffer, start, end);
     if (upstream === null) {
+      if (this.waits !== null) this.waits.onBytes(this.held!.bytes);
       this.pauseRequest();
       return;
     }
@@ -240,6 +275,7 @@ export class ExchangeRun
     this.isRequestEnded = true;
     this.isRequestPaused = false;
     this.requestTrailers = trailers;
+    if (this.waits !== null) this.waits.onBodyEnd(this.held === null ? new Uint8Array() : this.held.whole());
     if (this.mirrors !== null) this.mirrors.sendEnd();
     if (this.upstream !== null) this.upstream.sendEnd(trailers);
   }

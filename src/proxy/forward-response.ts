@@ -69,6 +69,7 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
     run.backoffTimer?.cancel();
     if (!run.isRequestEnded && run.mirrors !== null) run.mirrors.abort();
     run.held = null;
+    if (run.waits !== null) run.waits.end();
     if (run.rule !== null) finishFilters(run, run.rule.filters);
     if (run.choice !== null) finishFilters(run, run.choice.filters);
     observer.onFinish(run);

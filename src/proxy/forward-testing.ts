@@ -16,6 +16,7 @@ import type {
   UpstreamError,
   UpstreamRequest,
 } from './http/streams.ts';
+import { defaultLimits } from './limits.ts';
 import type { BackendChoice, ListenerRuntime, RuleRuntime } from './runtime.ts';
 import { PooledBackend, type UpstreamEnvironment } from './upstream/pooled-backend.ts';
 
@@ -213,6 +214,7 @@ export class Scene {
       backendOf: (key) => (key === this.backend.key ? this.backend : null),
       random: () => 0,
       now: () => this.nowMs,
+      limits: defaultLimits,
       ...options.forwarder,
     });
   }

@@ -80,6 +80,7 @@ function createHooks(ports: readonly number[]) {
     backendOf: () => null,
     random,
     now,
+    limits: defaultLimits,
   });
   return { scene, hooks: { ...forwarder, onRejected: () => {} } };
 }

@@ -13,21 +13,24 @@ import { matchExchange } from './forward-match.ts';
 import { abortTry, createResponsePath } from './forward-response.ts';
 import { createTryPath } from './forward-try.ts';
 import type { ServerHooks } from './http/streams.ts';
+import type { Limits } from './limits.ts';
 import { replies } from './local-reply.ts';
 import type { BackendRuntime } from './runtime.ts';
 import { chooseByWeight } from './upstream/choose-backend.ts';
+import { BackendCall } from './upstream/backend-call.ts';
 import { hashText } from './upstream/hash.ts';
 import { MirrorGroup } from './upstream/mirror.ts';
 import { findSession } from './upstream/session-persistence.ts';
 
 export interface ForwarderOptions {
   readonly observer: Observer;
-  /** The backend of a mirror; null where the key is gone. */
+  /** The backend of a mirror or a filter's call; null where the key is gone. */
   readonly backendOf: (key: Key) => BackendRuntime | null;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  readonly limits: Pick<Limits, 'filterCallTimeoutMs' | 'filterCallBytes'>;
   /** Adds `Forwarded` (RFC 7239) beside the X-Forwarded fields. Default: false. */
   readonly emitsForwarded?: boolean;
 }
@@ -53,6 +56,12 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     onUpstreamError: tries.onUpstreamError,
     onDownstreamClose: response.abandon,
     flushSoon: createFlusher(),
+    call(run, key, request) {
+      const backend = backendOf(key);
+      const { filterCallTimeoutMs: timeoutMs, filterCallBytes: maxBytes } = options.limits;
+      const { clientCertificate } = run;
+      return backend && new BackendCall(request, { backend, timeoutMs, maxBytes, clientCertificate });
+    },
     now,
   };
   const ruleStage: FilterStage = { filtersOf: (run) => run.rule!.filters, next: chooseBackend };

@@ -22,6 +22,9 @@ export const defaultLimits = {
   bufferBytes: 64 * 1024,
   connectionsPerListener: 10_000,
   informationalResponses: 100,
+  /** A request that a filter makes to a backend of its own, such as an authorization server: time, and size of the answer's body. */
+  filterCallTimeoutMs: 10_000,
+  filterCallBytes: 64 * 1024,
   http2Streams: 100,
   http2StreamWindow: 64 * 1024,
   http2ConnectionWindow: 1024 * 1024,

@@ -62,6 +62,7 @@ export class Proxy {
     const { onRequest } = createForwarder({
       observer,
       backendOf: (key) => this.#backends.get(key),
+      limits,
       ...environment,
     });
     const hooks: ServerHooks = {
