@@ -18,12 +18,9 @@ function asking(request: CallRequest = question, endpoints = [endpointAt(9)]) {
       return undefined;
     },
   };
-  let auth: PooledBackend;
-  const scene: Scene = new Scene({
-    filters: [filter],
-    forwarder: { backendOf: (key) => (key === 'auth' ? auth : null) },
-  });
-  auth = scene.addBackend('auth', endpoints);
+  const backends = new Map<string, PooledBackend>();
+  const scene = new Scene({ filters: [filter], forwarder: { backendOf: (key) => backends.get(key) ?? null } });
+  backends.set('auth', scene.addBackend('auth', endpoints));
   return { scene, results };
 }
 

@@ -47,9 +47,8 @@ function refusal({ status, headers, body }: CallResponse): LocalReply {
 function addHeaders(request: Headers, answer: Headers, names: readonly string[]): void {
   const wanted = new Set(names);
   const pairs = [...answer.entries()].filter(([name]) => (wanted.size === 0 ? !isOfAnswer(name) : wanted.has(name)));
-  for (const name of wanted.size === 0 ? pairs.map(([name]) => name) : wanted) {
-    if (!isOfRouting(name)) request.remove(name);
-  }
+  const owned = wanted.size === 0 ? pairs.map(([name]) => name) : wanted;
+  for (const name of owned) if (!isOfRouting(name)) request.remove(name);
   for (const [name, value] of pairs) if (!isOfRouting(name)) request.add(name, value);
 }
 
