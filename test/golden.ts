@@ -5,8 +5,8 @@
  */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { dump } from 'js-yaml';
-import { compile, type Compiled } from '../src/compiler/compile.ts';
+import { dump, load } from 'js-yaml';
+import { compile, type Compiled, type Facts } from '../src/compiler/compile.ts';
 import type { GatewayConfig, MatchConfig, ValueMatch } from '../src/contract/gateway-config.ts';
 import { partsOf, type Key } from '../src/contract/keys.ts';
 import { filterDefinitions } from '../src/filters/index.ts';
@@ -91,9 +91,30 @@ export function setOf(resources: readonly Resource[]): ResourceSet {
   return resourceSet(byKind);
 }
 
-/** As standalone compiles it, once the proxies have said that all is well. */
-export function compileManifests(resources: readonly Resource[]): Compiled {
-  const facts = { acknowledged: { problems: [] }, defaultAddresses: ['203.0.113.1'] };
+interface FactsOfCase extends Pick<Facts, 'bundleVersion' | 'channel'> {
+  /** By `namespace/name` of the Gateway. */
+  readonly assigned?: Readonly<Record<string, readonly string[]>>;
+  readonly absentKinds?: readonly string[];
+}
+
+/** What a case takes place in, from a line `# facts: {…}` in YAML: the cluster that it is about. */
+export function factsOf(path: string): Partial<Facts> {
+  const text = /^# facts: (.*)$/m.exec(readFileSync(path, 'utf8'))?.[1];
+  if (text === undefined) return {};
+  const { assigned, absentKinds, ...rest } = load(text) as FactsOfCase;
+  const entries = Object.entries(assigned ?? {}).map(
+    ([name, addresses]) => [`Gateway/${name}`, { addresses, problem: null }] as const,
+  );
+  return {
+    ...rest,
+    ...(assigned && { assigned: new Map(entries) }),
+    ...(absentKinds && { absentKinds: new Set(absentKinds) }),
+  };
+}
+
+/** As standalone compiles it, once the proxies have said that all is well, but for the facts that are given. */
+export function compileManifests(resources: readonly Resource[], given: Partial<Facts> = {}): Compiled {
+  const facts = { acknowledged: { problems: [] }, defaultAddresses: ['203.0.113.1'], ...given };
   return compile(
     setOf(resources),
     { filters: filterDefinitions, policies: policyDefinitions, gatewaysWithoutClass: 'Ours' },
@@ -102,7 +123,7 @@ export function compileManifests(resources: readonly Resource[]): Compiled {
 }
 
 /** The expected output as text: what matters of the tables, and every condition. Does not depend on the order of arrival. */
-export function shortForm({ config, statuses, notes }: Compiled): string {
+export function shortForm({ config, statuses, notes, infrastructure }: Compiled): string {
   const form = {
     listeners: Object.fromEntries(
       sorted(config.listeners).map(([key, listener]) => [nameOfKey(key), listenerText(listener)]),
@@ -119,6 +140,11 @@ export function shortForm({ config, statuses, notes }: Compiled): string {
     ),
     statuses: Object.fromEntries(
       [...statuses].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, status]) => [key, statusForm(status)]),
+    ),
+    infrastructure: Object.fromEntries(
+      [...infrastructure]
+        .filter(([, { type }]) => type !== 'AsIs')
+        .map(([key, wish]) => [nameOfKey(key), dropEmpty({ ...wish })]),
     ),
     notes: notes.map((note) => `${note.object}: ${note.message}`).toSorted(),
   };

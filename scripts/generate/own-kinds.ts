@@ -1,16 +1,21 @@
 /** The kinds of our own, collected from the definitions that declare them: the model's list and CustomResourceDefinitions. */
 import { dump } from 'js-yaml';
+import { gatewayParametersKind } from '../../src/compiler/gateway-parameters.ts';
 import { filterDefinitions } from '../../src/filters/index.ts';
 import { ownGroup, ownVersion, schemaOfOwnKind, type OwnKind } from '../../src/model/own-kinds.ts';
 
 /** Add here what declares a kind and is no filter. */
-const ownKinds: readonly OwnKind[] = filterDefinitions.flatMap(({ spec }) => (typeof spec === 'string' ? [] : [spec]));
+const ownKinds: readonly OwnKind[] = [
+  ...filterDefinitions.flatMap(({ spec }) => (typeof spec === 'string' ? [] : [spec])),
+  gatewayParametersKind,
+];
 
 /** Generated files with their text, by path from the root of the project. */
 export function ownKindFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['src/model/schema/own-kinds.generated.ts', listText()],
     ...ownKinds.map((one) => [`deploy/base/crds/${one.plural}.yaml`, crdText(one)] as const),
+    ['deploy/base/crds/kustomization.yaml', kustomizationText()],
   ]);
 }
 
@@ -22,6 +27,11 @@ function listText(): string {
     `export const ownKinds: readonly OwnKind[] = ${JSON.stringify(ownKinds, null, 2)};`,
     '',
   ].join('\n');
+}
+
+function kustomizationText(): string {
+  const resources = ownKinds.map(({ plural }) => `${plural}.yaml`).toSorted();
+  return dump({ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources });
 }
 
 function crdText(one: OwnKind): string {

@@ -1,7 +1,17 @@
 /** Step 2: listeners of Gateways and their ListenerSets, with certificates, kinds and conflicts. Routes are not looked at. */
 import type { Problem } from '../contract/problem.ts';
-import { addressesOf, findTakenPorts, takenProblem, unsupportedAddress, type TakenPorts } from './addresses.ts';
+import {
+  addressesOf,
+  findTakenPorts,
+  homelessProblem,
+  takenProblem,
+  unsupportedAddress,
+  type PortClaimant,
+  type TakenPorts,
+} from './addresses.ts';
+import { parametersOf } from './gateway-parameters.ts';
 import { resolveGatewayTls } from './gateway-tls.ts';
+import { resolveInfrastructure } from './infrastructure.ts';
 import { findConflicts, findOverlaps } from './listener-conflicts.ts';
 import { findSetConflicts } from './listener-set-conflicts.ts';
 import type { ListenerSets } from './listener-sets.ts';
@@ -38,10 +48,8 @@ export function resolveListeners(
   const setsOf = ({ key }: SelectedGateway) => listenerSets.byGateway.get(key) ?? [];
   const taken = findTakenPorts([
     // A ListenerSet never takes a port from a Gateway, whichever is older.
-    ...selected.map((one) => ({ owner: one.gateway, gateway: one.gateway, addresses: addressesOf(one) })),
-    ...selected.flatMap((one) =>
-      allowed(setsOf(one)).map((owner) => ({ owner, gateway: one.gateway, addresses: addressesOf(one) })),
-    ),
+    ...selected.map((one) => claimant(one, one.gateway)),
+    ...selected.flatMap((one) => allowed(setsOf(one)).map((owner) => claimant(one, owner))),
   ]);
   return selected.map((one) => {
     const sets = setsOf(one);
@@ -63,6 +71,11 @@ function allowed(sets: readonly SelectedListenerSet[]): readonly ListenerSet[] {
   return sets.filter(({ refused }) => refused === null).map(({ listenerSet }) => listenerSet);
 }
 
+function claimant(one: SelectedGateway, owner: Gateway | ListenerSet): PortClaimant {
+  const isHomeless = homelessProblem(one) !== null;
+  return { owner, gateway: one.gateway, addresses: addressesOf(one), isHomeless };
+}
+
 function portsText(taken: AllTakenPorts, owner: Gateway | ListenerSet): string {
   const ports = taken.get(owner);
   return ports ? JSON.stringify([...ports]) : '';
@@ -75,10 +88,11 @@ interface GatewaySurroundings {
 }
 
 function resolveGateway(selected: SelectedGateway, around: GatewaySurroundings): ResolvedGateway {
-  const { gateway, key, assigned } = selected;
-  const accepted = unsupportedAddress(gateway) ?? unknownParameters(gateway);
+  const { gateway, key } = selected;
+  const found = parametersOf(gateway, around.references);
+  const accepted = unsupportedAddress(gateway) ?? ('problem' in found ? found.problem : null);
   const addresses = addressesOf(selected);
-  const homeless = assigned?.problem ?? null;
+  const homeless = homelessProblem(selected);
   const inside = allowed(around.sets);
   const conflicts = new Map([...findConflicts(gateway.spec.listeners), ...findSetConflicts(gateway, inside)]);
   const tls = resolveGatewayTls(gateway, around.references);
@@ -123,6 +137,12 @@ function resolveGateway(selected: SelectedGateway, around: GatewaySurroundings):
     isInsecure: tls.isInsecure,
     programmed: programmedOf(gateway),
     addresses,
+    ...resolveInfrastructure(gateway, {
+      parameters: 'parameters' in found && accepted === null ? found.parameters : null,
+      listeners: allListeners.map(({ spec }) => spec),
+      addresses: homeless ? [] : addresses,
+      references: around.references,
+    }),
   };
 }
 
@@ -139,11 +159,4 @@ function parentNotAccepted({ metadata }: Gateway, { message }: Problem): Problem
     reason: 'ParentNotAccepted',
     message: `Gateway ${metadata.namespace}/${metadata.name} is not accepted: ${message}`,
   };
-}
-
-function unknownParameters(gateway: Gateway): Problem | null {
-  const ref = gateway.spec.infrastructure?.parametersRef;
-  if (!ref) return null;
-  const message = `spec.infrastructure.parametersRef names ${ref.kind} ${ref.name}, but Headgate has no such parameters: remove the field`;
-  return { reason: 'InvalidParameters', message };
 }

@@ -3,7 +3,8 @@ import { isEqual } from '../contract/config-diff.ts';
 import type { MatchConfig } from '../contract/gateway-config.ts';
 import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import { defaultControllerName, type Selection } from './1-select-gateways.ts';
-import { classStatus, supportedFeatures, type GatewayClassStatus } from './class-status.ts';
+import type { ResourceSet } from '../model/resources.ts';
+import { classStatus, supportedFeatures, type ClassSurroundings, type GatewayClassStatus } from './class-status.ts';
 import { gatewayStatus, type GatewayStatus } from './gateway-status.ts';
 import { listenerSetStatus, type ListenerSetStatus } from './listener-set-status.ts';
 import type { StatusSurroundings } from './listener-status.ts';
@@ -31,6 +32,7 @@ export type ResourceStatus =
 export type Statuses = ReadonlyMap<Key, ResourceStatus>;
 
 interface StatusInputs {
+  readonly resources: ResourceSet;
   readonly selection: Selection;
   readonly gateways: readonly ResolvedGateway[];
   readonly policies: AttachedPolicies;
@@ -50,7 +52,7 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
   const ancestry = createAncestry();
   let tops: ReadonlySet<Key> = new Set();
   let statuses: ReadonlyMap<Key, ResourceStatus> = new Map();
-  return ({ selection, gateways, policies, entries, shadows, news, facts }) => {
+  return ({ resources, selection, gateways, policies, entries, shadows, news, facts }) => {
     const changes = new Map<Key, ResourceStatus | null>();
     for (const entry of entries.removed) {
       count(counts, entry, -1);
@@ -67,7 +69,7 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
       if (entry) touched.add(entry);
     }
     for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, shadows, controllerName));
-    const top = topStatuses(selection, gateways, { counts, facts, features });
+    const top = topStatuses(selection, gateways, { counts, facts, features, resources });
     ancestry.update(entries);
     for (const policy of policies.all) {
       const status = policyStatus(policy, ancestry, controllerName);
@@ -85,11 +87,10 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
 function topStatuses(
   { classes }: Selection,
   gateways: readonly ResolvedGateway[],
-  around: StatusSurroundings & { readonly features: readonly string[] },
+  around: StatusSurroundings & ClassSurroundings,
 ): Map<Key, ResourceStatus> {
   const top = new Map<Key, ResourceStatus>();
-  for (const one of classes)
-    top.set(keyOf('GatewayClass', '', one.metadata.name), classStatus(one, around.features, around.facts));
+  for (const one of classes) top.set(keyOf('GatewayClass', '', one.metadata.name), classStatus(one, around));
   for (const gateway of gateways) {
     top.set(gateway.key, gatewayStatus(gateway, around));
     for (const listenerSet of gateway.listenerSets) top.set(listenerSet.key, listenerSetStatus(listenerSet, around));

@@ -1,6 +1,7 @@
 /** Where Gateways listen, and which of two that want the same address and port gets it. */
 import type { Problem } from '../contract/problem.ts';
 import { nameOf } from '../model/resources.ts';
+import { addressesToListenOn, hopelessRequests } from './address-requests.ts';
 import { rulesOf } from './listener-protocols.ts';
 import type { SelectedGateway } from './resolved.ts';
 import type { Gateway, Listener, ListenerSet } from './resource-types.ts';
@@ -25,8 +26,18 @@ export function unsupportedAddress(gateway: Gateway): Problem | null {
  */
 export function addressesOf({ gateway, assigned }: SelectedGateway): readonly string[] {
   if (assigned) return assigned.addresses;
-  const values = (gateway.spec.addresses ?? []).map((address) => address.value);
-  return values.every((value) => value !== undefined && value !== '') ? (values as readonly string[]) : [];
+  const values = addressesToListenOn(gateway) ?? [];
+  return values.every((value) => value !== '') ? values : [];
+}
+
+/** Why the whole Gateway has no place to listen. */
+export function homelessProblem({ gateway, assigned }: SelectedGateway): Problem | null {
+  return assigned?.problem ?? hopelessRequests(gateway, assigned ? 'Service' : 'None');
+}
+
+/** Whether others in the cluster can reach it: an API server takes no other for an endpoint. */
+export function isReachable(address: string): boolean {
+  return !/^(?:127\.|169\.254\.|0\.0\.0\.0$|::1?$|fe[89ab])/i.test(address);
 }
 
 /** Ports that a Gateway cannot have because an older one has them, with that one's name. */
@@ -35,6 +46,8 @@ export type TakenPorts = ReadonlyMap<number, string>;
 /** A Gateway or ListenerSet with what it wants to listen on. */
 export interface PortClaimant {
   readonly owner: Gateway | ListenerSet;
+  /** Nothing of the Gateway is served. */
+  readonly isHomeless: boolean;
   /** Itself, or the Gateway of the ListenerSet. */
   readonly gateway: Gateway;
   /** Of the Gateway; empty: those the proxy was started with. */
@@ -45,8 +58,8 @@ export interface PortClaimant {
 export function findTakenPorts(claimants: readonly PortClaimant[]): ReadonlyMap<PortClaimant['owner'], TakenPorts> {
   const owners = new Map<string, Gateway>();
   const result = new Map<PortClaimant['owner'], TakenPorts>();
-  for (const { owner, gateway, addresses } of claimants) {
-    if (unsupportedAddress(gateway)) continue;
+  for (const { owner, gateway, addresses, isHomeless } of claimants) {
+    if (isHomeless || unsupportedAddress(gateway)) continue;
     const taken = new Map<number, string>();
     const wanted = wantedSockets(addresses, owner.spec.listeners);
     for (const { port, socket } of wanted) {

@@ -6,6 +6,9 @@ import type { Resource } from '../model/resources.ts';
 import type { References } from './references.ts';
 import type { ClusterTrustBundle, ConfigMap } from './resource-types.ts';
 
+/** Features of the conformance suite that exist because of this file, where the cluster has the kind (GEP-5075). */
+export const trustBundleFeatures: readonly string[] = ['ClusterTrustBundle'];
+
 export type CaBundle = { readonly pem: string } | { readonly problem: Problem };
 
 /** `InvalidKind`, or `InvalidCACertificateRef` with what is wrong. Permission is the caller's business. */
@@ -23,6 +26,10 @@ export function resolveCaBundle(
   }
   // GEP-5075: cluster-scoped, open to everybody.
   if (group === 'certificates.k8s.io' && kind === 'ClusterTrustBundle') {
+    if (references.isAbsent(kind)) {
+      const message = `ClusterTrustBundle ${name} cannot be: the cluster does not serve this kind; use a ConfigMap`;
+      return { problem: { reason: 'InvalidKind', message } };
+    }
     const bundle = references.find('ClusterTrustBundle', name) as ClusterTrustBundle | undefined;
     if (!bundle) return invalid(`ClusterTrustBundle ${name} does not exist`);
     return checked(bundle, bundle.spec.trustBundle ?? '', `spec.trustBundle of ClusterTrustBundle ${name}`);

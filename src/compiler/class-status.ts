@@ -1,12 +1,17 @@
 /** The status of a GatewayClass: whether it is ours to serve, whether the cluster has an API that we know, and what we can do. */
 import type { Condition, Finding } from '../model/conditions.ts';
+import type { ResourceSet } from '../model/resources.ts';
 import { attachmentFeatures } from './3-attach-routes.ts';
 import { backendFeatures } from './4-resolve-backends.ts';
+import { routabilityFeatures } from './address-requests.ts';
 import { addressFeatures } from './addresses.ts';
+import { trustBundleFeatures } from './ca-bundles.ts';
+import { classParameters } from './gateway-parameters.ts';
 import { gatewayTlsFeatures } from './gateway-tls.ts';
 import { hostnameFeatures } from './hostname-tables.ts';
 import { matchFeatures } from './http-matches.ts';
 import { protocolFeatures } from './listener-protocols.ts';
+import { infrastructureFeatures } from './infrastructure.ts';
 import { listenerSetFeatures } from './listener-sets.ts';
 import type { CompilerOptions, Facts } from './resolved.ts';
 import type { GatewayClass } from './resource-types.ts';
@@ -27,6 +32,7 @@ export function supportedFeatures({ filters, policies }: CompilerOptions): reado
   const names = [
     ...protocolFeatures,
     ...addressFeatures,
+    ...infrastructureFeatures,
     ...listenerSetFeatures,
     ...gatewayTlsFeatures,
     ...attachmentFeatures,
@@ -39,24 +45,41 @@ export function supportedFeatures({ filters, policies }: CompilerOptions): reado
   return [...new Set(names)].toSorted();
 }
 
+/** Those that depend on what the cluster has. */
+function featuresHere({ channel, absentKinds }: Facts): readonly string[] {
+  return [
+    ...(channel === 'experimental' ? routabilityFeatures : []),
+    ...(absentKinds?.has('ClusterTrustBundle') === false ? trustBundleFeatures : []),
+  ];
+}
+
+export interface ClassSurroundings {
+  /** Of the code, whatever the cluster. */
+  readonly features: readonly string[];
+  readonly facts: Facts;
+  readonly resources: ResourceSet;
+}
+
 export function classStatus(
   gatewayClass: GatewayClass,
-  features: readonly string[],
-  { bundleVersion }: Facts,
+  { features, facts, resources }: ClassSurroundings,
 ): GatewayClassStatus {
+  const { bundleVersion } = facts;
   const observedGeneration = gatewayClass.metadata.generation ?? 0;
-  const findings = [acceptedFinding(gatewayClass), ...(bundleVersion ? [versionFinding(bundleVersion)] : [])];
+  const names = [...features, ...featuresHere(facts)].toSorted();
+  const findings = [
+    acceptedFinding(gatewayClass, resources),
+    ...(bundleVersion ? [versionFinding(bundleVersion)] : []),
+  ];
   return {
     conditions: findings.map((finding) => ({ ...finding, observedGeneration })),
-    ...(bundleVersion && { supportedFeatures: features.map((name) => ({ name })) }),
+    ...(bundleVersion && { supportedFeatures: names.map((name) => ({ name })) }),
   };
 }
 
-function acceptedFinding({ spec: { parametersRef: ref } }: GatewayClass): Finding {
-  if (ref !== undefined) {
-    const message = `spec.parametersRef names ${ref.kind} ${ref.name}, but Headgate has no parameters: remove the field`;
-    return { type: 'Accepted', status: 'False', reason: 'InvalidParameters', message };
-  }
+function acceptedFinding(gatewayClass: GatewayClass, resources: ResourceSet): Finding {
+  const found = classParameters(gatewayClass, { find: (kind, name) => resources.of(kind).get(name) });
+  if ('problem' in found) return { type: 'Accepted', status: 'False', ...found.problem };
   const message = 'Headgate serves the Gateways of this class';
   return { type: 'Accepted', status: 'True', reason: 'Accepted', message };
 }

@@ -1,5 +1,6 @@
 /** The compiler's table of contents: resources in, configuration, statuses and notes out. Pure; what it remembers only saves time. */
 import type { GatewayConfig } from '../contract/gateway-config.ts';
+import type { InfrastructureWishes } from '../contract/infrastructure.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { selectGateways, type Selection } from './1-select-gateways.ts';
 import { createListenerMemory, resolveListeners } from './2-resolve-listeners.ts';
@@ -9,6 +10,7 @@ import { createStatusBuilder, type Statuses } from './7-build-status.ts';
 import { createConfigBuilder } from './build-config.ts';
 import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
 import { rememberExtensions } from './extension-refs.ts';
+import { infrastructureNotes } from './infrastructure.ts';
 import { findListenerSets } from './listener-sets.ts';
 import { indexGrants, type GrantIndex } from './reference-grants.ts';
 import type { ReferenceWorld } from './references.ts';
@@ -26,9 +28,13 @@ export interface Compiled {
   /** By the key of the object. */
   readonly statuses: Statuses;
   readonly notes: readonly Note[];
+  /** What each Gateway of ours needs beside its proxies. */
+  readonly infrastructure: InfrastructureWishes;
 }
 
 type Compiler = (resources: ResourceSet, facts: Facts) => Compiled;
+
+const nothingAbsent: ReadonlySet<string> = new Set();
 
 /** Before any proxy has spoken. */
 export const noFacts: Facts = { acknowledged: null, defaultAddresses: [] };
@@ -45,7 +51,7 @@ export function createCompiler(options: CompilerOptions): Compiler {
   const buildConfig = createConfigBuilder();
   const buildStatuses = createStatusBuilder(options);
   return (resources, facts) => {
-    const world = { resources, grants: grantsOf(resources) };
+    const world = { resources, grants: grantsOf(resources), absentKinds: facts.absentKinds ?? nothingAbsent };
     const selection = withAddresses(selectGateways(resources, options), facts);
     const listenerSets = findListenerSets(selection.gateways, resources);
     const gateways = resolveListeners(selection.gateways, { world, listenerSets }, listenerMemory);
@@ -55,9 +61,20 @@ export function createCompiler(options: CompilerOptions): Compiler {
     const changed = updateHostnameTables(tables, entries);
     const news = updateShadows(shadows, { tables, changed, gateways });
     const config = buildConfig({ gateways, entries, tables, changed });
-    const statuses = buildStatuses({ selection, gateways, policies, entries, shadows: shadows.found, news, facts });
+    const statuses = buildStatuses({
+      resources,
+      selection,
+      gateways,
+      policies,
+      entries,
+      shadows: shadows.found,
+      news,
+      facts,
+    });
     const notes = [...selection.notes, ...listenerSets.notes, ...policies.notes, ...entries.notes];
-    return { config, statuses, notes };
+    notes.push(...infrastructureNotes(gateways));
+    const infrastructure = new Map(gateways.map(({ key, wish }) => [key, wish]));
+    return { config, statuses, notes, infrastructure };
   };
 }
 

@@ -10,6 +10,7 @@ import type {
 import type { AnyFilterDefinition } from '../contract/filter.ts';
 import type { AnyPolicyDefinition, BackendEffect } from '../contract/policy.ts';
 import type { Resource, ResourceName } from '../model/resources.ts';
+import type { ResolvedInfrastructure } from './infrastructure.ts';
 import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { Problem } from '../contract/problem.ts';
@@ -36,6 +37,10 @@ export interface Facts {
   readonly assigned?: ReadonlyMap<Key, AssignedAddresses>;
   /** The version of the Gateway API definitions in the cluster, such as `v1.7.0`; absent: it cannot be known, or there is no cluster. */
   readonly bundleVersion?: string;
+  /** Of these definitions; absent: as with `bundleVersion`. */
+  readonly channel?: 'standard' | 'experimental';
+  /** Kinds that the cluster does not serve; absent: all are there. */
+  readonly absentKinds?: ReadonlySet<string>;
 }
 
 /** The addresses of a Gateway's own, or why it has none. */
@@ -89,7 +94,7 @@ export interface ResolvedListenerSet extends ListenerOwner {
   readonly programmed: Problem | null;
 }
 
-export interface ResolvedGateway extends SelectedGateway, ListenerOwner {
+export interface ResolvedGateway extends SelectedGateway, ListenerOwner, ResolvedInfrastructure {
   /** What it refers to outside of its listeners that cannot be used. */
   readonly resolvedRefs: Problem | null;
   /** Some of its ports take clients whose certificate is not valid. */

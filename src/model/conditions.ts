@@ -9,6 +9,7 @@ export const conditionReasons = {
   Gateway: {
     Accepted: ['Accepted', 'ListenersNotValid', 'InvalidParameters', 'UnsupportedAddress'],
     Programmed: ['Programmed', 'Pending', 'Invalid', 'AddressNotUsable', 'AddressNotAssigned', 'PortUnavailable'],
+    AddressesAssigned: ['AddressesAssigned', 'PartiallyAssigned', 'NotAssigned'],
     ResolvedRefs: ['ResolvedRefs', 'ListenersNotResolved', 'InvalidClientCertificateRef', 'RefNotPermitted'],
     InsecureFrontendValidationMode: ['ConfigurationChanged'],
   },

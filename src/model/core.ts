@@ -19,6 +19,8 @@ export interface Service extends Resource {
   readonly spec: {
     readonly type?: string;
     readonly clusterIP?: string;
+    /** Both families, where the cluster has two. */
+    readonly clusterIPs?: readonly string[];
     readonly externalName?: string;
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly ServicePort[];
@@ -78,6 +80,7 @@ const schemas: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
     spec: open({
       type: { type: 'string', enum: ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] },
       clusterIP: text,
+      clusterIPs: { type: 'array', items: text },
       externalName: text,
       selector: texts,
       ports: {

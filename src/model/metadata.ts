@@ -1,7 +1,7 @@
 /** What every object has: `metadata`, read and checked as an API server does it. */
 import type { FieldPath, FieldProblem } from './field-path.ts';
 import type { KindDefinition } from './kinds.ts';
-import type { ObjectMeta } from './resources.ts';
+import type { ObjectMeta, OwnerReference } from './resources.ts';
 import { describe } from './schema/limits.ts';
 
 const nameLabel = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
@@ -93,10 +93,21 @@ function readTexts(field: string, value: unknown, add: Add): Record<string, stri
 }
 
 /** What only a server sets; an exported manifest may carry it, and its time decides who is older. */
-function serverFields({ uid, creationTimestamp, generation }: Record<string, unknown>): Partial<ObjectMeta> {
+function serverFields(raw: Record<string, unknown>): Partial<ObjectMeta> {
+  const { uid, creationTimestamp, generation } = raw;
+  const ownerReferences = gatewayOwners(raw.ownerReferences);
   return {
+    ...(ownerReferences.length > 0 && { ownerReferences }),
     ...(typeof uid === 'string' && { uid }),
     ...(typeof creationTimestamp === 'string' && { creationTimestamp }),
     ...(typeof generation === 'number' && { generation }),
   };
+}
+
+/** The owners of an object that are Gateways. */
+export function gatewayOwners(value: unknown): readonly OwnerReference[] {
+  if (!Array.isArray(value)) return [];
+  return (value as readonly Partial<OwnerReference>[]).flatMap(({ kind, name = '', uid = '' }) =>
+    kind === 'Gateway' ? [{ kind, name, uid }] : [],
+  );
 }

@@ -12,6 +12,14 @@ export interface ObjectMeta {
   /** RFC 3339; absent in files. */
   readonly creationTimestamp?: string;
   readonly deletionTimestamp?: string;
+  /** Gateways only; what belongs to others is nobody's business here. */
+  readonly ownerReferences?: readonly OwnerReference[];
+}
+
+export interface OwnerReference {
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
 }
 
 /** Any resource. Never changed once it is part of a ResourceSet: an edit makes a new object, so identity means "unchanged". */

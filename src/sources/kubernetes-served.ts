@@ -3,6 +3,7 @@ import type { ServerObject } from '../kube/watch-events.ts';
 import { readCore } from '../model/core.ts';
 import { fieldText, type FieldProblem } from '../model/field-path.ts';
 import { apiVersionOf, type KindDefinition } from '../model/kinds.ts';
+import { gatewayOwners } from '../model/metadata.ts';
 import type { ObjectMeta, Resource } from '../model/resources.ts';
 import { schemaOf } from '../model/schema/schemas.ts';
 import { StructureReader } from '../model/schema/structure.ts';
@@ -77,6 +78,7 @@ function readFields(
 
 function readMeta(metadata: ServerMeta): ObjectMeta {
   const { name, namespace = '', labels, annotations, generation, uid, creationTimestamp, deletionTimestamp } = metadata;
+  const ownerReferences = gatewayOwners(metadata.ownerReferences);
   return {
     name,
     namespace,
@@ -86,5 +88,6 @@ function readMeta(metadata: ServerMeta): ObjectMeta {
     ...(uid !== undefined && { uid }),
     ...(creationTimestamp !== undefined && { creationTimestamp }),
     ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    ...(ownerReferences.length > 0 && { ownerReferences }),
   };
 }

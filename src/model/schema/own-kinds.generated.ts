@@ -31,5 +31,48 @@ export const ownKinds: readonly OwnKind[] = [
         }
       }
     }
+  },
+  {
+    "kind": "GatewayParameters",
+    "plural": "gatewayparameters",
+    "description": "Settings for what a Gateway gets in a cluster, named by parametersRef of a Gateway or a GatewayClass.",
+    "schema": {
+      "type": "object",
+      "properties": {
+        "service": {
+          "type": "object",
+          "description": "The Service that a Gateway gets in its namespace.",
+          "properties": {
+            "type": {
+              "type": "string",
+              "enum": [
+                "ClusterIP",
+                "None"
+              ],
+              "description": "ClusterIP by default; None for a Gateway that needs no Service."
+            },
+            "labels": {
+              "type": "object",
+              "description": "Labels of the Service. Those of the Gateway's spec.infrastructure go before them.",
+              "maxProperties": 16,
+              "additionalProperties": {
+                "type": "string",
+                "maxLength": 63,
+                "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+              }
+            },
+            "annotations": {
+              "type": "object",
+              "description": "Annotations of the Service. Those of the Gateway's spec.infrastructure go before them.",
+              "maxProperties": 16,
+              "additionalProperties": {
+                "type": "string",
+                "maxLength": 4096
+              }
+            }
+          }
+        }
+      }
+    }
   }
 ];
