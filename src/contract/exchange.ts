@@ -83,4 +83,6 @@ export interface LocalReply {
   readonly body?: string | Uint8Array;
   /** For the access log: a short CamelCase word. */
   readonly reason: string;
+  /** To gRPC clients, where it is another code than the one that `status` stands for. */
+  readonly grpcStatus?: number;
 }

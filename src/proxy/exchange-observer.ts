@@ -25,6 +25,8 @@ export interface FinishedExchange extends ForwardedExchange {
   readonly status: number;
   /** CamelCase word: why the answer is our own, or why the exchange was cut. Empty: the backend answered in full. */
   readonly reason: string;
+  /** The gRPC status of a call; -1: it was none, or ended without. */
+  readonly grpcStatus: number;
   /** The last failure of a try, also where a later one succeeded. */
   readonly upstreamError: UpstreamError['kind'] | '';
   /** Further tries after the first, of any cause. */

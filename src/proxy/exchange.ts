@@ -149,6 +149,7 @@ export class ExchangeRun
   tryTimer: ExchangeTimer | null = null;
   backoffTimer: ExchangeTimer | null = null;
   reason = '';
+  grpcStatus = -1;
   upstreamError: UpstreamError['kind'] | '' = '';
   startedAt: number;
   respondedAt = 0;

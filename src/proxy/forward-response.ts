@@ -3,9 +3,10 @@ import type { LocalReply } from '../contract/exchange.ts';
 import type { Filter } from '../contract/filter.ts';
 import type { ExchangeRun } from './exchange.ts';
 import type { Observer } from './exchange-observer.ts';
-import type { FieldList } from './http/fields.ts';
+import { FieldList } from './http/fields.ts';
 import { BODY_NONE } from './http/streams.ts';
-import { fieldsOf } from './local-reply.ts';
+import { GrpcCode, grpcStatusIn } from './grpc.ts';
+import { fieldsOf, grpcReplyOf, grpcStatusOf, grpcTrailersOf, isGrpcCall } from './local-reply.ts';
 import { setSession } from './upstream/session-persistence.ts';
 
 export interface ResponseEnvironment {
@@ -20,8 +21,8 @@ export interface ResponsePath {
   complete(run: ExchangeRun, trailers: FieldList | null): void;
   /** Sends our own answer; only while nothing of another one was sent. */
   reply(run: ExchangeRun, reply: LocalReply): void;
-  /** Nothing more can be sent, or what was begun cannot be completed: the client must see a truncation. */
-  cut(run: ExchangeRun, reason: string): void;
+  /** What was begun cannot be completed, for this reason: the client must see a truncation, or an error in trailers. */
+  cut(run: ExchangeRun, reply: LocalReply): void;
   /** The client is gone. */
   abandon(run: ExchangeRun, reason: string): void;
 }
@@ -29,9 +30,9 @@ export interface ResponsePath {
 /** nginx's code for a client that left before an answer; it is only ever logged. */
 const CLIENT_CLOSED = 499;
 
-/** True where a try with this status speaks for the endpoint: gateway errors do not. */
-export function isSuccess(status: number): boolean {
-  return status < 502 || status > 504;
+/** True where the answer speaks for the endpoint: gateway errors and UNAVAILABLE do not. */
+export function isSuccess({ status, grpcStatus }: ExchangeRun): boolean {
+  return (status < 502 || status > 504) && grpcStatus !== GrpcCode.unavailable;
 }
 
 /** Ends the try in flight, if any. `isGood` is the verdict on the endpoint; undefined: none. */
@@ -91,20 +92,24 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
     },
 
     complete(run, trailers) {
+      if (run.rule!.isGrpc) run.grpcStatus = grpcStatusIn(trailers?.has('grpc-status') ? trailers : run.responseHeaders);
       // The codec reads on past what nobody wants.
       run.resumeRequest();
       run.responseState = 'ended';
       run.downstream.sendEnd(trailers);
       // A backend that answers before it has read everything wants no more of it.
-      if (run.isRequestEnded) endTry(run, isSuccess(run.status));
-      else abortTry(run, isSuccess(run.status));
+      if (run.isRequestEnded) endTry(run, isSuccess(run));
+      else abortTry(run, isSuccess(run));
       finish(run);
     },
 
-    reply(run, reply) {
+    reply(run, given) {
+      const isGrpc = given.status >= 400 && isGrpcCall(run);
+      if (isGrpc) run.grpcStatus = grpcStatusOf(given);
+      const reply = isGrpc ? grpcReplyOf(given) : given;
       run.reason = reply.reason;
       const body = reply.body === undefined ? null : Buffer.from(reply.body);
-      const hasNoContent = reply.status === 204 || reply.status === 304;
+      const hasNoContent = isGrpc || reply.status === 204 || reply.status === 304;
       const contentLength = hasNoContent ? -1 : (body?.length ?? 0);
       const isSilent = body === null || hasNoContent || run.method === 'HEAD';
       const bodyLength = isSilent ? BODY_NONE : body.length;
@@ -122,10 +127,17 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
       finish(run);
     },
 
-    cut(run, reason) {
-      run.reason = reason;
+    cut(run, reply) {
+      run.reason = reply.reason;
+      const isGrpc = run.responseContentLength < 0 && isGrpcCall(run);
+      if (isGrpc) run.resumeRequest();
       run.responseState = 'ended';
-      run.downstream.reset();
+      if (isGrpc) {
+        run.grpcStatus = grpcStatusOf(reply);
+        const trailers = new FieldList();
+        for (const [name, value] of grpcTrailersOf(reply)) trailers.add(name, value);
+        run.downstream.sendEnd(trailers);
+      } else run.downstream.reset();
       finish(run);
     },
 

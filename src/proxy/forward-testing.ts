@@ -197,6 +197,7 @@ export class Scene {
       filters: options.filters ?? [],
       backends,
       totalWeight: backends.reduce((sum, choice) => sum + choice.ref.weight, 0),
+      isGrpc: config.origin.kind === 'GRPCRoute',
       observed: null,
     };
     this.listeners = [this.#listener(options.listener)];

@@ -3,6 +3,7 @@ import type { ExchangeRun } from './exchange.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
 import { abortTry, endTry, isSuccess, type ResponsePath } from './forward-response.ts';
 import { backoffOf, decideOnError, decideOnStatus, isIdempotent, type RetryDecision } from './forward-retry.ts';
+import { grpcStatusIn, statusOfCode } from './grpc.ts';
 import type { FieldList } from './http/fields.ts';
 import { BODY_NONE, type UpstreamError } from './http/streams.ts';
 import { replies, replyToUpstreamError } from './local-reply.ts';
@@ -54,6 +55,7 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
       }
       run.ruleRetries++;
     }
+    run.grpcStatus = -1;
     run.backoffMs = decision.type === 'counted' ? backoffOf(run, random) : 0;
     run.retries++;
     run.sticky = '';
@@ -79,7 +81,7 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
     const { responseState } = run;
     abortTry(run, false);
     if (responseState === 'discarding') openAgain(run);
-    else if (responseState === 'started') response.cut(run, replies.backendTimeout.reason);
+    else if (responseState === 'started') response.cut(run, replies.backendTimeout);
     else if (retry(run, decideOnStatus(run, replies.backendTimeout.status))) openAgain(run);
     else response.reply(run, replies.backendTimeout);
   }
@@ -89,7 +91,7 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
 
     onResponseHead(run) {
       // In the discarding state this cannot be: one try has one final head.
-      const decision = run.rule!.config.retry === undefined ? null : decideOnStatus(run, run.status);
+      const decision = run.rule!.config.retry === undefined ? null : decideOnStatus(run, retriedStatusOf(run));
       if (decision === null || !retry(run, decision)) {
         response.relayHead(run);
         return;
@@ -97,7 +99,7 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
       run.responseState = 'discarding';
       const isShort = run.responseBodyLength >= 0 && run.responseBodyLength <= MAX_DISCARDED_BYTES;
       if (isShort && run.isRequestEnded) return;
-      abortTry(run, isSuccess(run.status));
+      abortTry(run, isSuccess(run));
       openAgain(run);
     },
 
@@ -106,7 +108,7 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
         response.complete(run, trailers);
         return;
       }
-      endTry(run, isSuccess(run.status));
+      endTry(run, isSuccess(run));
       openAgain(run);
     },
 
@@ -115,11 +117,18 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
       const { responseState } = run;
       endTry(run, false);
       if (responseState === 'discarding') openAgain(run);
-      else if (responseState === 'started') response.cut(run, replyToUpstreamError(error.kind).reason);
+      else if (responseState === 'started') response.cut(run, replyToUpstreamError(error));
       else if (retry(run, decideOnError(run, error))) openAgain(run);
-      else response.reply(run, replyToUpstreamError(error.kind));
+      else response.reply(run, replyToUpstreamError(error));
     },
   };
+}
+
+/** What a rule's codes are compared with: of an answer that is only trailers, the status that its gRPC code stands for. */
+function retriedStatusOf(run: ExchangeRun): number {
+  if (!run.rule!.isGrpc || run.status !== 200) return run.status;
+  run.grpcStatus = grpcStatusIn(run.responseHeaders);
+  return run.grpcStatus < 0 ? run.status : statusOfCode(run.grpcStatus);
 }
 
 /** What came of the body before there was somebody to take it, or again what an earlier try was sent. */

@@ -11,6 +11,7 @@ import type { Observer } from './exchange-observer.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
 import { matchExchange } from './forward-match.ts';
 import { abortTry, createResponsePath } from './forward-response.ts';
+import { deadlineOf } from './forward-grpc.ts';
 import { createTryPath } from './forward-try.ts';
 import type { ServerHooks } from './http/streams.ts';
 import type { Limits } from './limits.ts';
@@ -70,8 +71,14 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   function start(run: ExchangeRun): void {
     const refusal = matchExchange(run);
     if (refusal !== null) return response.reply(run, refusal);
-    const timeoutMs = run.rule!.config.requestTimeoutMs;
-    if (timeoutMs !== undefined && timeoutMs > 0) {
+    const rule = run.rule!;
+    let timeoutMs = rule.config.requestTimeoutMs ?? 0;
+    if (rule.isGrpc) {
+      const deadline = deadlineOf(run, timeoutMs);
+      if (typeof deadline !== 'number') return response.reply(run, deadline);
+      timeoutMs = deadline;
+    }
+    if (timeoutMs > 0) {
       run.requestTimer = new ExchangeTimer(timeoutMs, () => onRequestTimeout(run));
     }
     identifyClient(run.headers, run.connection, run.authority);
@@ -143,7 +150,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     const hasStarted = run.responseState === 'started';
     // Before its head an endpoint that is this slow has failed; afterwards the client may be the slow one.
     abortTry(run, hasStarted ? undefined : false);
-    if (hasStarted) response.cut(run, replies.requestTimeout.reason);
+    if (hasStarted) response.cut(run, replies.requestTimeout);
     else response.reply(run, replies.requestTimeout);
   }
 

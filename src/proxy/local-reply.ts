@@ -1,5 +1,7 @@
 /** Our own answers: which code, text and reason each failure has, and how an answer becomes fields and a body. */
 import type { LocalReply } from '../contract/exchange.ts';
+import type { ExchangeRun } from './exchange.ts';
+import { codeOfReset, codeOfStatus, encodeMessage, GrpcCode, isGrpcType } from './grpc.ts';
 import { Field, FieldList } from './http/fields.ts';
 import type { UpstreamError } from './http/streams.ts';
 
@@ -13,8 +15,16 @@ export const replies = {
   },
   noListener: { status: 404, reason: 'NoListener', body: 'not found: no listener serves this host\n' },
   noRoute: { status: 404, reason: 'NoRoute', body: 'not found: no route matches this request\n' },
-  noBackend: { status: 500, reason: 'NoBackend', body: 'the route has no backend for this request\n' },
+  // GRPCRoute, backendRefs: calls of an invalid reference get UNAVAILABLE.
+  noBackend: {
+    status: 500,
+    reason: 'NoBackend',
+    body: 'the route has no backend for this request\n',
+    grpcStatus: GrpcCode.unavailable,
+  },
   filterFailed: { status: 500, reason: 'FilterFailed', body: 'the request could not be processed\n' },
+  badGrpcTimeout: { status: 400, reason: 'BadGrpcTimeout', body: 'grpc-timeout is not valid\n' },
+  needsHttp2: { status: 505, reason: 'GrpcNeedsHttp2', body: 'gRPC needs HTTP/2, or trailers\n' },
   noEndpoint: { status: 503, reason: 'NoEndpoint', body: 'no endpoint of the backend is ready\n' },
   overflow: { status: 503, reason: 'Overflow', body: 'too many requests wait for the backend\n' },
   requestTimeout: { status: 504, reason: 'RequestTimeout', body: 'the request took too long\n' },
@@ -35,8 +45,37 @@ const upstreamReplies = {
 } as const satisfies Record<UpstreamError['kind'], LocalReply>;
 
 /** What the client gets when no further try is made. */
-export function replyToUpstreamError(kind: UpstreamError['kind']): LocalReply {
-  return upstreamReplies[kind];
+export function replyToUpstreamError({ kind, resetCode }: UpstreamError): LocalReply {
+  const reply = upstreamReplies[kind];
+  return resetCode === undefined ? reply : { ...reply, grpcStatus: codeOfReset(resetCode) };
+}
+
+/** The client is owed a gRPC status, and can get one: over HTTP/1.1 only if it takes trailers. */
+export function isGrpcCall({ head, takesTrailers }: ExchangeRun): boolean {
+  return (head.version === '2' || takesTrailers) && isGrpcType(head.headers.get('content-type'));
+}
+
+/** `grpc-status` and `grpc-message` of a reply of 400 or above. */
+export function grpcTrailersOf(reply: LocalReply): readonly (readonly [name: string, value: string])[] {
+  const message = encodeMessage((reply.body ?? reply.reason).trimEnd());
+  return [
+    ['grpc-status', String(grpcStatusOf(reply))],
+    ['grpc-message', message],
+  ];
+}
+
+export function grpcStatusOf(reply: LocalReply): number {
+  return reply.grpcStatus ?? codeOfStatus(reply.status);
+}
+
+/** What a gRPC client gets in place of a reply of 400 or above: a head that is the trailers too (PROTOCOL-HTTP2, "Responses"). */
+export function grpcReplyOf(reply: LocalReply): LocalReply {
+  const rest = (reply.headers ?? []).filter(([name]) => name.toLowerCase() !== 'content-type');
+  return {
+    status: 200,
+    reason: reply.reason,
+    headers: [['content-type', 'application/grpc'], ...grpcTrailersOf(reply), ...rest],
+  };
 }
 
 const plainText = new Field('content-type', 'text/plain; charset=utf-8', 'Content-Type: text/plain; charset=utf-8\r\n');

@@ -52,6 +52,8 @@ export interface RuleRuntime {
   readonly backends: readonly BackendChoice[];
   /** Sum of the weights; 0: nobody takes requests. */
   readonly totalWeight: number;
+  /** Its requests are gRPC calls: their time-outs and statuses are heeded. */
+  readonly isGrpc: boolean;
   /** Scratch for whoever observes requests of this rule (metric slots, log text); made once by `observe`. */
   observed: unknown;
 }

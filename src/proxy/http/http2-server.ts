@@ -1,6 +1,7 @@
 /** One HTTP/2 connection of a client: makes an exchange of each stream. Knows nothing of routing and of how the socket came to be. */
 import type { Socket } from 'node:net';
 import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
+import { codeOfStatus, isGrpcType } from '../grpc.ts';
 import type { Limits } from '../limits.ts';
 import { FieldList } from './fields.ts';
 import { ErrorCode, FrameFlag } from './frame.ts';
@@ -55,7 +56,7 @@ export class Http2ServerConnection implements ConnectionOwner {
     if (head === null) {
       this.#core.failStream(stream, ErrorCode.protocolError, 'Malformed');
       this.#hooks.onRejected(this.#connection, 0, 'Malformed');
-    } else if (!(head instanceof Http2RequestHead)) this.#reject(stream, head);
+    } else if (!(head instanceof Http2RequestHead)) this.#reject(stream, head, block);
     else this.#begin(stream, head);
   }
 
@@ -82,15 +83,26 @@ export class Http2ServerConnection implements ConnectionOwner {
   }
 
   /** Answers by itself; what still comes of the request is not wanted. */
-  #reject(stream: Http2Stream, { status, reason }: Rejection): void {
+  #reject(stream: Http2Stream, { status, reason }: Rejection, block: HeaderBlock): void {
     const { sender } = this.#core;
     sender.beginBlock([], 0);
-    sender.addStatus(status);
-    sender.addLiteral('content-length', '0');
+    if (isGrpc(block)) {
+      sender.addStatus(200);
+      sender.addLiteral('content-type', 'application/grpc');
+      sender.addLiteral('grpc-status', String(codeOfStatus(status)));
+      sender.addLiteral('grpc-message', reason);
+    } else {
+      sender.addStatus(status);
+      sender.addLiteral('content-length', '0');
+    }
     sender.endBlock(stream, FrameFlag.endStream);
     this.#hooks.onRejected(this.#connection, status, reason);
     this.#core.glitch(1);
   }
+}
+
+function isGrpc({ entries }: HeaderBlock): boolean {
+  return entries.some(({ field }) => field.name === 'content-type' && isGrpcType(field.value));
 }
 
 /** Ends that nobody needs to hear of. */

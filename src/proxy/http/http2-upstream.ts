@@ -142,7 +142,8 @@ export class Http2Upstream implements Upstream, StreamHandler {
     this.#isOver = true;
     const kind = this.#carrier.errorOf(code, reason, this.#stream.hasHead ? 1 : 0);
     const message = this.#carrier.failureMessage || `${reason} (HTTP/2 error code ${code})`;
-    this.#sink.onUpstreamError({ kind, message, isReused: this.isReused });
+    const reset = reason === 'StreamReset' ? { resetCode: code } : {};
+    this.#sink.onUpstreamError({ kind, message, isReused: this.isReused, ...reset });
   }
 
   onDrain(): void {

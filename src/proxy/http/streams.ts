@@ -107,6 +107,8 @@ export interface UpstreamError {
     | 'RefusedStream' // HTTP/2: surely not processed
     | 'Protocol'; // the response broke the protocol
   readonly message: string;
+  /** The HTTP/2 error code, where the backend ended the stream by itself. */
+  readonly resetCode?: number;
   /** The connection had served a request before: a kept-alive one may have been closed just as we wrote. */
   readonly isReused: boolean;
 }

@@ -90,10 +90,11 @@ function createClock(date: () => number): () => string {
 function jsonLine(exchange: FinishedExchange, series: RequestSeries, time: string): string {
   const { head } = exchange;
   if (series.logText === '') series.logText = jsonNames(series.names);
+  const grpc = exchange.grpcStatus < 0 ? '' : `,"grpcStatus":${exchange.grpcStatus}`;
   return (
     `{"time":"${time}",${series.logText},"endpoint":"${exchange.endpoint?.name ?? ''}","client":"${exchange.connection.remoteAddress}"` +
     `,"method":${quoted(head.method)},"scheme":"${head.scheme}","host":${quoted(exchange.host)},"path":${quoted(head.target)}` +
-    `,"version":"${head.version}","status":${exchange.status},"reason":${quoted(exchange.reason)}` +
+    `,"version":"${head.version}","status":${exchange.status},"reason":${quoted(exchange.reason)}${grpc}` +
     `,"upstreamError":"${exchange.upstreamError}","retries":${exchange.retries}` +
     `,"requestBytes":${exchange.requestBytes},"responseBytes":${exchange.responseBytes}` +
     `,"durationMs":${rounded(durationOf(exchange))},"responseMs":${rounded(responseTimeOf(exchange))}}\n`
@@ -111,9 +112,10 @@ function textLine(exchange: FinishedExchange, series: RequestSeries, time: strin
   if (series.logText === '') series.logText = textNames(series.names);
   const backend = exchange.endpoint === null ? '' : ` ${exchange.endpoint.name}`;
   const trouble = exchange.reason === '' ? '' : ` ${exchange.reason}`;
+  const grpc = exchange.grpcStatus < 0 ? '' : ` grpc-status ${exchange.grpcStatus}`;
   return (
     `${time} ${exchange.connection.remoteAddress} ${head.method} ${head.scheme}://${printable(exchange.host)}${printable(head.target)} ` +
-    `${exchange.status}${trouble} ${exchange.responseBytes}B ${rounded(durationOf(exchange))}ms ${series.logText}${backend}\n`
+    `${exchange.status}${grpc}${trouble} ${exchange.responseBytes}B ${rounded(durationOf(exchange))}ms ${series.logText}${backend}\n`
   );
 }
 

@@ -21,6 +21,11 @@ export const metricFamilies = {
     labels: [...requestNames, 'code'],
     help: 'Requests that were answered, or whose client went away (code 499).',
   },
+  headgate_grpc_responses_total: {
+    type: 'counter',
+    labels: [...requestNames, 'grpc_status'],
+    help: 'gRPC calls that ended with a status.',
+  },
   headgate_request_duration_seconds: {
     type: 'histogram',
     labels: requestNames,

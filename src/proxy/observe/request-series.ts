@@ -41,6 +41,7 @@ export class RequestSeries {
   /** Requests that have a backend and are not over. */
   readonly #inFlight: Cell | null;
   readonly #byStatus = new Map<number, Cell>();
+  readonly #byGrpcStatus = new Map<number, Cell>();
   readonly #errors = new Map<string, Cell>();
   #retries: Cell | null = null;
   #lastStatus = -1;
@@ -82,12 +83,14 @@ export class RequestSeries {
   release(): void {
     this.listenerKey = RELEASED;
     const cells = [this.#inFlight, this.#retries, ...this.#byStatus.values(), ...this.#errors.values()];
+    cells.push(...this.#byGrpcStatus.values());
     for (const cell of cells) if (cell !== null) this.#cells.release(cell);
     for (const each of [this.#duration, this.#requestBytes, this.#responseBytes]) this.#cells.release(each);
   }
 
   record(exchange: FinishedExchange): void {
     this.#statusCell(exchange.status).add(1);
+    if (exchange.grpcStatus >= 0) this.#grpcCell(exchange.grpcStatus).add(1);
     this.#duration.observe((exchange.finishedAt - exchange.startedAt) / 1000);
     if (exchange.requestBytes > 0) this.#requestBytes.add(exchange.requestBytes);
     if (exchange.responseBytes > 0) this.#responseBytes.add(exchange.responseBytes);
@@ -104,6 +107,15 @@ export class RequestSeries {
     }
     this.#lastStatus = status;
     this.#lastCell = cell;
+    return cell;
+  }
+
+  #grpcCell(status: number): Cell {
+    let cell = this.#byGrpcStatus.get(status);
+    if (cell === undefined) {
+      cell = this.#cell('headgate_grpc_responses_total', { grpc_status: status });
+      this.#byGrpcStatus.set(status, cell);
+    }
     return cell;
   }
 

@@ -94,6 +94,7 @@ function buildRule(parts: RuleParts & { filters: Filters }, key: Key, config: Ru
     filters: pickFilters(parts.filters, config.filters),
     backends,
     totalWeight: config.backends.reduce((sum, ref) => sum + ref.weight, 0),
+    isGrpc: config.origin.kind === 'GRPCRoute',
     observed: undefined,
   };
 }
