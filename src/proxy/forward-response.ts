@@ -92,7 +92,8 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
     },
 
     complete(run, trailers) {
-      if (run.rule!.isGrpc) run.grpcStatus = grpcStatusIn(trailers?.has('grpc-status') ? trailers : run.responseHeaders);
+      if (run.rule!.isGrpc)
+        run.grpcStatus = grpcStatusIn(trailers?.has('grpc-status') ? trailers : run.responseHeaders);
       // The codec reads on past what nobody wants.
       run.resumeRequest();
       run.responseState = 'ended';

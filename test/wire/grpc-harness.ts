@@ -1,6 +1,5 @@
 /** The whole proxy between the client and servers of another gRPC implementation. Methods are named by path; messages are bytes. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { diffConfig } from '../../src/contract/config-diff.ts';
 import { emptyConfig, type GatewayConfig, type RuleConfig } from '../../src/contract/gateway-config.ts';
@@ -216,9 +215,10 @@ export interface UnaryOptions {
   readonly client?: grpc.Client;
 }
 
-/** Reads a stream of messages to its end. */
-export async function statusOf(call: grpc.ClientReadableStream<Buffer> | grpc.ClientDuplexStream<Buffer, Buffer>) {
+type Reading = grpc.ClientReadableStream<Buffer> | grpc.ClientDuplexStream<Buffer, Buffer>;
+
+/** How a call ends whose messages somebody reads; never rejects. */
+export function statusOf(call: Reading): Promise<grpc.StatusObject> {
   call.on('error', () => {});
-  const [status] = (await once(call, 'status')) as [grpc.StatusObject];
-  return status;
+  return new Promise((resolve) => call.on('status', resolve));
 }

@@ -17,6 +17,8 @@ export interface HeaderBlock {
   readonly entries: readonly HpackEntry[];
   /** The list is beyond a limit; `entries` is cut there. */
   readonly isTooLarge: boolean;
+  /** The content-type where it stood beyond the cut: who is refused must still know the answer. Empty: none. */
+  readonly lateContentType: string;
 }
 
 const DYNAMIC_BASE = staticTable.length + 1;
@@ -25,6 +27,7 @@ const none: readonly HpackEntry[] = [];
 export class HpackDecoder implements HeaderBlock {
   entries: HpackEntry[] = [];
   isTooLarge = false;
+  lateContentType = '';
   readonly #table = new HpackTable<HpackEntry>();
   readonly #limits: HpackLimits;
   #bytes = 0;
@@ -41,6 +44,7 @@ export class HpackDecoder implements HeaderBlock {
   decode(buffer: Buffer, start: number, end: number): HeaderBlock | null {
     this.entries = [];
     this.isTooLarge = false;
+    this.lateContentType = '';
     this.#bytes = 0;
     this.#fields = 0;
     this.#buffer = buffer;
@@ -106,6 +110,7 @@ export class HpackDecoder implements HeaderBlock {
     if (entry.field.name.charCodeAt(0) !== 0x3a) this.#fields++;
     if (this.#bytes > this.#limits.headBytes || this.#fields > this.#limits.headFields) this.isTooLarge = true;
     if (!this.isTooLarge) this.entries.push(entry);
+    else if (entry.field.name === 'content-type') this.lateContentType = entry.field.value;
   }
 
   #lookUp(index: number): HpackEntry | undefined {

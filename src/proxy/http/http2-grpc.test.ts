@@ -20,8 +20,8 @@ async function callTo(handler: Handler) {
   const proxy = await startProxy({ backendPort: backend.port });
   const session = await proxy.connect();
   return {
-    call(method = 'M'): Call {
-      const headers = { ':method': 'POST', te: 'trailers', 'content-type': 'application/grpc' };
+    call(method = 'M', type = 'application/grpc'): Call {
+      const headers = { ':method': 'POST', te: 'trailers', 'content-type': type };
       return new Call(session.request({ ...headers, ':path': `/s/${method}` }));
     },
     [Symbol.dispose]() {
@@ -253,7 +253,7 @@ test('a call that the client cancels is cancelled at the backend', async () => {
   assert.equal(streams[0]!.rstCode, 8);
 });
 
-test('a call that the backend resets ends for the client as an error, not as an end', async () => {
+test('a call that the backend resets ends with the status of its error code, what is no call as an error', async () => {
   using grpc = await callTo((stream) => {
     respond(stream, '0');
     stream.write('half', () => stream.close(2));
@@ -261,9 +261,13 @@ test('a call that the backend resets ends for the client as an error, not as an 
   const call = grpc.call().read();
   call.stream.write('x');
   await call.closed();
-  assert.deepEqual([call.headers?.[':status'], call.trailers], [200, null]);
-  assert.notEqual(call.stream.rstCode, 0);
-  assert.ok(call.error !== null);
+  assert.deepEqual([call.headers?.[':status'], call.trailers?.['grpc-status'], call.stream.rstCode], [200, '13', 0]);
+  const plain = grpc.call('M', 'text/plain').read();
+  plain.stream.write('x');
+  await plain.closed();
+  assert.deepEqual([plain.headers?.[':status'], plain.trailers], [200, null]);
+  assert.notEqual(plain.stream.rstCode, 0);
+  assert.ok(plain.error !== null);
 });
 
 test('a call whose backend dies in silence ends, well before any time-out of a body', async () => {

@@ -101,8 +101,10 @@ export class Http2ServerConnection implements ConnectionOwner {
   }
 }
 
-function isGrpc({ entries }: HeaderBlock): boolean {
-  return entries.some(({ field }) => field.name === 'content-type' && isGrpcType(field.value));
+function isGrpc({ entries, lateContentType }: HeaderBlock): boolean {
+  return (
+    isGrpcType(lateContentType) || entries.some(({ field }) => field.name === 'content-type' && isGrpcType(field.value))
+  );
 }
 
 /** Ends that nobody needs to hear of. */

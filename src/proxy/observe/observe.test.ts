@@ -195,7 +195,6 @@ test('a JSON line has every name and number, and survives what clients send', ()
     version: '1.1',
     status: 200,
     reason: '',
-    grpcStatus: -1,
     upstreamError: '',
     retries: 0,
     requestBytes: 0,
@@ -204,6 +203,17 @@ test('a JSON line has every name and number, and survives what clients send', ()
     responseMs: 2,
   });
   assert.equal(second!.path, '/"\\\u001b\u00ff');
+});
+
+test('the line of a call has its gRPC status', () => {
+  const json = logOf('json');
+  json.log.add(finished({ grpcStatus: 14 }), json.series);
+  json.log.flush();
+  assert.equal((JSON.parse(json.written.join('')) as Record<string, unknown>).grpcStatus, 14);
+  const text = logOf('text');
+  text.log.add(finished({ grpcStatus: 0 }), text.series);
+  text.log.flush();
+  assert.match(text.written.join(''), / 200 grpc-status 0 512B /);
 });
 
 test('a text line is one line for a person', () => {
