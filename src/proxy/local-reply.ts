@@ -55,9 +55,13 @@ export function isGrpcCall({ head, takesTrailers }: ExchangeRun): boolean {
   return (head.version === '2' || takesTrailers) && isGrpcType(head.headers.get('content-type'));
 }
 
+/** A filter may answer with a page; a field must fit a client's limits. */
+const MAX_MESSAGE_CHARS = 1024;
+
 /** `grpc-status` and `grpc-message` of a reply of 400 or above. */
 export function grpcTrailersOf(reply: LocalReply): readonly (readonly [name: string, value: string])[] {
-  const message = encodeMessage((reply.body ?? reply.reason).trimEnd());
+  const text = typeof reply.body === 'string' ? reply.body.slice(0, MAX_MESSAGE_CHARS).trimEnd() : reply.reason;
+  const message = encodeMessage(text);
   return [
     ['grpc-status', String(grpcStatusOf(reply))],
     ['grpc-message', message],
