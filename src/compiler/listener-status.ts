@@ -88,10 +88,8 @@ function listenerFindings(
   const blocker =
     accepted ?? listener.accepted ?? (listener.resolvedRefs && { ...listener.resolvedRefs, reason: 'Invalid' });
   if (listener.config === null) {
-    const { reason, message } = blocker
-      ? { ...blocker, reason: 'Invalid' }
-      : (programmed ?? { reason: 'Invalid', message: '' });
-    findings.push({ type: 'Programmed', status: 'False', reason, message });
+    const blocked = blocker && { ...blocker, reason: 'Invalid' };
+    findings.push(notProgrammed(listener.conflicted ?? blocked ?? programmed ?? { reason: 'Invalid', message: '' }));
   } else {
     findings.push(listenerProgrammed(listener, facts));
   }

@@ -60,7 +60,7 @@ test('two listeners that cannot be told apart are both refused; the third is ser
   assert.ok(status && 'listeners' in status);
   for (const listener of status.listeners.slice(0, 2)) {
     const reasons = listener.conditions.filter((one) => one.reason === 'HostnameConflict').map((one) => one.type);
-    assert.deepEqual(reasons, ['Accepted', 'Conflicted']);
+    assert.deepEqual(reasons, ['Accepted', 'Programmed', 'Conflicted']);
   }
   assert.equal(status.conditions[0]?.reason, 'ListenersNotValid');
   assert.equal(status.conditions[0]?.status, 'True');

@@ -35,7 +35,15 @@ export const conditionReasons = {
       'ProtocolConflict',
       'NoValidCACertificate',
     ],
-    Programmed: ['Programmed', 'Pending', 'Invalid', 'AddressNotUsable', 'PortUnavailable'],
+    Programmed: [
+      'Programmed',
+      'Pending',
+      'Invalid',
+      'HostnameConflict',
+      'ProtocolConflict',
+      'AddressNotUsable',
+      'PortUnavailable',
+    ],
     ResolvedRefs: [
       'ResolvedRefs',
       'InvalidCertificateRef',
