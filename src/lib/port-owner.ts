@@ -23,8 +23,16 @@ export function ownerOfPort(port: number, proc = '/proc'): string | null {
  * SO_REUSEPORT share a port without a word. False where it cannot be told.
  */
 export function isHeldByOthers(address: string, port: number, proc = '/proc'): boolean {
-  const isV6 = address.includes(':');
-  const sockets = listeningSockets(`${proc}/net/${isV6 ? 'tcp6' : 'tcp'}`, port);
+  return isHeld(listeningSockets(`${proc}/net/${address.includes(':') ? 'tcp6' : 'tcp'}`, port), address, proc);
+}
+
+/** The same for UDP. Port 0 is nobody's. */
+export function isUdpHeldByOthers(address: string, port: number, proc = '/proc'): boolean {
+  if (port === 0) return false;
+  return isHeld(boundSockets(`${proc}/net/${address.includes(':') ? 'udp6' : 'udp'}`, port), address, proc);
+}
+
+function isHeld(sockets: readonly BoundSocket[], address: string, proc: string): boolean {
   const wanted = procAddress(address);
   const rivals = sockets.filter(({ local }) => local === wanted || isEveryAddress(local) || isEveryAddress(wanted));
   if (rivals.length === 0) return false;
@@ -60,14 +68,30 @@ function listeningInodes(file: string, port: number): string[] {
   return listeningSockets(file, port).map(({ socket }) => socket);
 }
 
-/** Each socket that listens on the port: its local address, and `socket:[inode]`. The layout is that of proc_pid_net(5). */
-function listeningSockets(file: string, port: number): { local: string; socket: string }[] {
-  const LISTEN = '0A';
+/** A socket's local address, and `socket:[inode]`. */
+interface BoundSocket {
+  readonly local: string;
+  readonly socket: string;
+}
+
+/** The socket states of the kernel as proc_pid_net(5) writes them; one of UDP that is bound and not connected is CLOSE. */
+const LISTEN = '0A';
+const CLOSE = '07';
+
+function listeningSockets(file: string, port: number): BoundSocket[] {
+  return socketsIn(file, port, LISTEN);
+}
+
+function boundSockets(file: string, port: number): BoundSocket[] {
+  return socketsIn(file, port, CLOSE);
+}
+
+function socketsIn(file: string, port: number, state: string): BoundSocket[] {
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return textOf(file)
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    .filter(([, local, , state]) => state === LISTEN && local?.endsWith(wanted))
+    .filter(([, local, , found]) => found === state && local?.endsWith(wanted))
     .map((columns) => ({ local: columns[1]!.slice(0, -wanted.length), socket: `socket:[${columns[9]}]` }));
 }
 

@@ -21,6 +21,9 @@ export const defaultLimits = {
   /** What may wait for a slow peer, each way. */
   bufferBytes: 64 * 1024,
   connectionsPerListener: 10_000,
+  /** Of a worker, over all UDP listeners. */
+  udpSessions: 10_000,
+  udpIdleTimeoutMs: 60_000,
   informationalResponses: 100,
   /** A request that a filter makes to a backend of its own, such as an authorization server: time, and size of the answer's body. */
   filterCallTimeoutMs: 10_000,

@@ -21,6 +21,7 @@ import { SWEEP_MS } from './observe/retention.ts';
 import { createPoolFactory } from './pools.ts';
 import { buildSnapshot } from './routing/snapshot.ts';
 import type { Snapshot } from './runtime.ts';
+import { UdpPorts } from './udp/udp-ports.ts';
 import { Backends } from './upstream/backends.ts';
 
 export interface ProxyOptions {
@@ -42,6 +43,7 @@ export class Proxy {
   readonly #wheel = new DeadlineWheel();
   readonly #backends: Backends;
   readonly #ports: Ports;
+  readonly #udpPorts: UdpPorts;
   readonly #sweeper: NodeJS.Timeout;
   #config = emptyConfigInPlace();
   /** What the next one is made from; null: from nothing. */
@@ -78,19 +80,22 @@ export class Proxy {
       createCodec: codecFactory({ hooks, limits, wheel }),
       createObserver: observer.portObserver,
     });
+    const { defaultAddresses } = options;
+    this.#udpPorts = new UdpPorts({ limits, wheel, defaultAddresses, observer: observer.udp, ...environment });
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
-  /** Series of what is not configured any more go after a while. */
+  /** Series of what is not configured any more go after a while; the machine's addresses are looked at anew. */
   #sweep(): void {
     const isConfigured = (table: 'listeners' | 'rules' | 'backends', key: Key) =>
       Object.hasOwn(this.#config[table], key);
     this.#options.observer.sweep(environment.now(), isConfigured);
+    this.#udpPorts.refresh();
   }
 
   /** Where it listens; for tests. */
   get bound(): Ports['bound'] {
-    return this.#ports.bound;
+    return [...this.#ports.bound, ...this.#udpPorts.bound];
   }
 
   /** Null: this message has no answer. Never rejects. */
@@ -104,7 +109,7 @@ export class Proxy {
   async drain(graceMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, Math.min(graceMs, 0x7fffffff))));
-    await Promise.race([this.#ports.drain(), late]);
+    await Promise.race([Promise.all([this.#ports.drain(), this.#udpPorts.drain()]), late]);
     clearTimeout(timer);
     this.close();
   }
@@ -113,6 +118,7 @@ export class Proxy {
   close(): void {
     clearInterval(this.#sweeper);
     this.#ports.close();
+    this.#udpPorts.close();
     this.#backends.close();
     this.#options.observer.flush();
     this.#wheel.close();
@@ -151,9 +157,10 @@ export class Proxy {
       this.#snapshot = snapshot;
       this.#unserved = {};
       const listeners = snapshot.listeners.values();
+      const udpProblems = this.#udpPorts.apply(snapshot.listeners.values());
       const problems = await this.#ports.apply({ listeners, certificates: config.certificates });
       this.#backends.retire();
-      return { type: 'ack', version, problems };
+      return { type: 'ack', version, problems: [...problems, ...udpProblems] };
     } catch (error) {
       return {
         type: 'nack',

@@ -8,17 +8,33 @@ export interface ListenFailure extends Omit<ListenerProblem, 'listener'> {
 
 /** `address` as configured, IPv6 without brackets. */
 export function listenProblem(error: NodeJS.ErrnoException, address: string, port: number): ListenFailure {
-  const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  const isUnsupported = error.code === 'EAFNOSUPPORT' || (error.code === 'EADDRNOTAVAIL' && address === '::');
-  return { ...explain(error, where, port), isUnsupported };
+  return problemOf(error, { address, port, sockets: 'ss -ltnp' });
 }
 
-function explain(error: NodeJS.ErrnoException, where: string, port: number): { reason: string; message: string } {
+/** The same for a UDP port. */
+export function udpListenProblem(error: NodeJS.ErrnoException, address: string, port: number): ListenFailure {
+  return problemOf(error, { address, port, sockets: 'ss -lunp' });
+}
+
+interface Place {
+  readonly address: string;
+  readonly port: number;
+  /** The command that lists the sockets of this kind. */
+  readonly sockets: string;
+}
+
+function problemOf(error: NodeJS.ErrnoException, place: Place): ListenFailure {
+  const isUnsupported = error.code === 'EAFNOSUPPORT' || (error.code === 'EADDRNOTAVAIL' && place.address === '::');
+  return { ...explain(error, place), isUnsupported };
+}
+
+function explain(error: NodeJS.ErrnoException, { address, port, sockets }: Place): { reason: string; message: string } {
+  const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   switch (error.code) {
     case 'EADDRINUSE':
       return {
         reason: 'AddressInUse',
-        message: `${where} is in use by another process. Stop it (\`ss -ltnp 'sport = :${port}'\` names it), or choose another port for the listener.`,
+        message: `${where} is in use by another process. Stop it (\`${sockets} 'sport = :${port}'\` names it), or choose another port for the listener.`,
       };
     case 'EACCES':
     case 'EPERM':

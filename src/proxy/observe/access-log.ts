@@ -4,6 +4,7 @@
  */
 import type { FinishedExchange } from '../exchange-observer.ts';
 import type { RequestNames, RequestSeries } from './request-series.ts';
+import { type LoggedSession, sessionJson, sessionText } from './session-lines.ts';
 
 export type AccessLogFormat = 'json' | 'text';
 
@@ -34,6 +35,7 @@ export interface RejectedRequest {
 export interface AccessLog {
   addRejected(request: RejectedRequest): void;
   add(exchange: FinishedExchange, series: RequestSeries): void;
+  addSession(session: LoggedSession): void;
   /** What was gathered goes out now. */
   flush(): void;
 }
@@ -44,6 +46,7 @@ const BATCH_MS = 100;
 export function createAccessLog(options: AccessLogOptions): AccessLog {
   const format = options.format === 'json' ? jsonLine : textLine;
   const formatRejected = options.format === 'json' ? rejectedJson : rejectedText;
+  const formatSession = options.format === 'json' ? sessionJson : sessionText;
   const clock = createClock(options.date);
   let batch = '';
   let lines = 0;
@@ -68,6 +71,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   return {
     flush,
     add: (exchange, series) => append(format(exchange, series, clock())),
+    addSession: (session) => append(formatSession(session, clock())),
     addRejected: (request) => append(formatRejected(request, clock())),
   };
 }

@@ -65,6 +65,27 @@ export const metricFamilies = {
     labels: ['backend'],
     help: 'Connections to the endpoints of a backend: busy, idle and being set up.',
   },
+  headgate_udp_sessions: { type: 'gauge', labels: requestNames, help: 'UDP sessions that are not over.' },
+  headgate_udp_sessions_ended_total: {
+    type: 'counter',
+    labels: [...requestNames, 'reason'],
+    help: 'UDP sessions that are over, by what ended them.',
+  },
+  headgate_udp_datagrams_total: {
+    type: 'counter',
+    labels: [...requestNames, 'direction'],
+    help: 'Datagrams of UDP sessions.',
+  },
+  headgate_udp_bytes_total: {
+    type: 'counter',
+    labels: [...requestNames, 'direction'],
+    help: 'Bytes of those datagrams, without headers.',
+  },
+  headgate_udp_dropped_datagrams_total: {
+    type: 'counter',
+    labels: ['address', 'port', 'reason'],
+    help: 'Datagrams of clients for which there was no session and none could begin, by reason.',
+  },
   headgate_config_version: {
     type: 'gauge',
     labels: ['worker'],

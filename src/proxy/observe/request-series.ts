@@ -182,7 +182,8 @@ export function createSeriesFinder(cells: MetricCells, retention: Retention): Se
   };
 }
 
-function namesOf(
+/** Null: it did not get that far. */
+export function namesOf(
   listener: ListenerRuntime | null,
   rule: RuleRuntime | null,
   backend: BackendRuntime | null,
