@@ -1,8 +1,8 @@
 /** Matches of an HTTPRoute as the proxy takes them: defaults filled in, values normalised, expressions checked. */
-import { RE2JS } from 're2js';
 import type { MatchConfig, PathMatch, ValueMatch } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
+import { compileAutomaton, MAX_COST } from '../lib/linear-automaton.ts';
 import type { HTTPRouteMatch, HTTPRouteRule } from './resource-types.ts';
 
 /** Features of the conformance suite that exist because of this file. */
@@ -94,14 +94,15 @@ function checkType(
 
 const faults = new Map<string, string | null>();
 
-/** Why RE2 refuses the expression, or null. Bounded memory: the same expressions come again with every change. */
+/** Why the expression cannot be used, or null. Bounded memory: the same expressions come again with every change. */
 function expressionFault(value: string): string | null {
   const known = faults.get(value);
   if (known !== undefined) return known;
   if (faults.size > 10_000) faults.clear();
   let fault: string | null = null;
   try {
-    RE2JS.compile(value);
+    if (compileAutomaton(value).cost > MAX_COST)
+      fault = `${JSON.stringify(value)} would cost every request too much: use smaller counts in {}, or several matches`;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     fault = `${JSON.stringify(value)} is not an RE2 regular expression (${why}); look-around and back-references do not exist there`;

@@ -2,7 +2,7 @@
  * Regular expressions of routes: RE2 syntax, matched against the whole text, in time linear in the text.
  * Knows nothing of what it matches.
  */
-import { RE2JS } from 're2js';
+import { compileAutomaton } from '../../lib/linear-automaton.ts';
 import { translatePattern } from './pattern-translation.ts';
 
 export type Pattern = (text: string) => boolean;
@@ -25,8 +25,8 @@ export function compilePattern(source: string): Pattern {
 
 function makePattern(source: string): Pattern {
   // Compiled in any case: RE2 alone decides what is valid.
-  const linear = RE2JS.compile(source);
+  const automaton = compileAutomaton(source);
   const fast = translatePattern(source);
   if (fast !== null) return (text) => fast.test(text);
-  return (text) => linear.testExact(text);
+  return (text) => automaton.test(text);
 }
