@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { defaultControllerName } from '../compiler/1-select-gateways.ts';
 import { newestBundleVersion } from '../compiler/class-status.ts';
+import { KubernetesServices } from '../infrastructure/kubernetes-services.ts';
 import { AddressPool } from '../controller/address-pool.ts';
 import type { AddressRange } from '../controller/address-range.ts';
 import { StatusWriter } from '../controller/status-writer.ts';
@@ -23,7 +24,7 @@ export interface ClusterOptions {
 }
 
 const leaseName = 'headgate-controller';
-const bundleAnnotation = 'gateway.networking.k8s.io/bundle-version';
+const annotationPrefix = 'gateway.networking.k8s.io';
 
 export class Cluster {
   readonly source: KubernetesSource;
@@ -32,6 +33,7 @@ export class Cluster {
   readonly #failures = new Set<string>();
   readonly #client: KubeClient;
   readonly #writer: StatusWriter;
+  readonly #services: KubernetesServices;
   readonly #election: LeaderElection | null;
 
   constructor(options: ClusterOptions) {
@@ -56,12 +58,18 @@ export class Cluster {
       onError: (key, { message }) =>
         log.warn(`The status of ${key} could not be written; it is tried again: ${message}`),
     });
+    this.#services = new KubernetesServices({
+      client: this.#client,
+      isLeader: () => this.isLeader,
+      onError: (object, { message }) => log.warn(`${object} could not be written; it is tried again: ${message}`),
+    });
     this.parts = {
       pool: new AddressPool({ range: addressPool, previous: (key) => this.#addressesOf(key) }),
-      bundleVersion: () =>
-        this.source.annotationsOfDefinition('gatewayclasses.gateway.networking.k8s.io')?.[bundleAnnotation] ??
-        newestBundleVersion,
-      onStatuses: (statuses, resources) => this.#writer.take(statuses, resources),
+      facts: () => this.#facts(),
+      onCompiled: ({ statuses, infrastructure }, resources) => {
+        this.#services.take(infrastructure, resources);
+        this.#writer.take(statuses, resources);
+      },
     };
   }
 
@@ -76,6 +84,7 @@ export class Cluster {
   /** Gives the lease up at once, so that another replica goes on writing while this one drains. */
   async close(): Promise<void> {
     this.#writer.close();
+    this.#services.close();
     await this.#election?.close();
     await this.#client.close();
   }
@@ -99,11 +108,21 @@ export class Cluster {
       name: leaseName,
       identity: `${hostname()}-${randomBytes(4).toString('hex')}`,
       onLead: () => {
-        log.info('This replica leads: it writes the statuses.');
+        log.info('This replica leads: it writes the statuses and what Gateways get beside their proxies.');
         this.#writer.rewrite();
+        this.#services.work();
       },
       onError: ({ message }) => log.warn(`The lease ${access.namespace}/${leaseName} could not be had: ${message}`),
     });
+  }
+
+  #facts(): ReturnType<ClusterParts['facts']> {
+    const annotations = this.source.annotationsOfDefinition('gatewayclasses.gateway.networking.k8s.io') ?? {};
+    return {
+      bundleVersion: annotations[`${annotationPrefix}/bundle-version`] ?? newestBundleVersion,
+      channel: annotations[`${annotationPrefix}/channel`] === 'experimental' ? 'experimental' : 'standard',
+      absentKinds: this.source.absentKinds,
+    };
   }
 
   #addressesOf(key: Key): readonly string[] {

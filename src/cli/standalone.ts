@@ -1,14 +1,21 @@
 /** Headgate in one process: resources in, proxy workers out, wired together. What happens is told only through the events. */
 import { createChannel } from '../channel/in-process.ts';
 import { selectGateways } from '../compiler/1-select-gateways.ts';
+import { addressesToListenOn } from '../compiler/address-requests.ts';
 import { unsupportedAddress } from '../compiler/addresses.ts';
-import { createCompiler, type CompilerOptions } from '../compiler/compile.ts';
+import { createCompiler, type CompilerOptions, type Facts } from '../compiler/compile.ts';
 import { createEndpointJoiner } from '../compiler/endpoints.ts';
 import type { AddressClaim, AddressPool } from '../controller/address-pool.ts';
 import { Controller } from '../controller/controller.ts';
 import { mapServices, mappedEndpoints, type MappedBackend } from '../controller/mapped-backends.ts';
-import type { ControllerEvent, ControllerParts, ControllerView, Endpoints, Source } from '../controller/parts.ts';
-import type { Statuses } from '../controller/statuses.ts';
+import type {
+  Compiled,
+  ControllerEvent,
+  ControllerParts,
+  ControllerView,
+  Endpoints,
+  Source,
+} from '../controller/parts.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { filterDefinitions } from '../filters/index.ts';
@@ -39,9 +46,10 @@ export interface StandaloneOptions {
 /** What is different where the resources come from a cluster. */
 export interface ClusterParts {
   readonly pool: AddressPool;
-  /** As in `Facts`. */
-  bundleVersion(): string;
-  onStatuses(statuses: Statuses, resources: ResourceSet): void;
+  /** What the compiler must know of the cluster. */
+  facts(): Required<Pick<Facts, 'bundleVersion' | 'channel' | 'absentKinds'>>;
+  /** The proxies serve these resources. */
+  onCompiled(compiled: Omit<Compiled, 'config'>, resources: ResourceSet): void;
 }
 
 /** What of the access log may still be on its way to a slow reader when the process ends. */
@@ -134,7 +142,7 @@ export class Standalone {
           defaultAddresses,
           ...(cluster && {
             assigned: cluster.pool.assign(claimsOf(resources, compilerOptions)),
-            bundleVersion: cluster.bundleVersion(),
+            ...cluster.facts(),
           }),
         });
         const notes = endpointNotes(Object.keys(compiled.config.backends), latest);
@@ -149,7 +157,7 @@ export class Standalone {
         cluster?.pool.published(version);
         channel.publish(version, config, endpoints);
       },
-      onStatuses: (statuses, resources) => cluster?.onStatuses(statuses, resources),
+      onCompiled: (compiled, resources) => cluster?.onCompiled(compiled, resources),
       onEvent: (event) => this.#options.onEvent(event),
       now: () => performance.now(),
       date: () => new Date(),
@@ -177,11 +185,12 @@ export class Standalone {
   }
 }
 
-/** A Gateway with a type of address that we cannot give gets none. */
+/** A Gateway that asks for nothing but what we cannot give gets none. */
 function claimsOf(resources: ResourceSet, options: CompilerOptions): readonly AddressClaim[] {
-  return selectGateways(resources, options).gateways.flatMap(({ key, gateway }) =>
-    unsupportedAddress(gateway) ? [] : [{ key, wanted: (gateway.spec.addresses ?? []).map(({ value = '' }) => value) }],
-  );
+  return selectGateways(resources, options).gateways.flatMap(({ key, gateway }) => {
+    const wanted = unsupportedAddress(gateway) ? null : addressesToListenOn(gateway);
+    return wanted ? [{ key, wanted }] : [];
+  });
 }
 
 /** The proxies cannot see who holds a port; the main thread may. */

@@ -25,7 +25,7 @@ function compileFake(resources: ResourceSet, acknowledged: Acknowledged) {
   };
   const status = acknowledged ? ('True' as const) : ('Unknown' as const);
   const conditions = [{ type: 'Programmed', status, reason: 'x', message: '' }];
-  return { config, statuses: new Map([['Gateway/n/g', { conditions }]]), notes: [] };
+  return { config, statuses: new Map([['Gateway/n/g', { conditions }]]), notes: [], infrastructure: new Map() };
 }
 
 function harness(overrides: Partial<ControllerParts> = {}) {
@@ -194,7 +194,7 @@ test('a version that is refused is told in the statuses, with the reason', async
       config: { ...emptyConfig, listeners: { l: listener as never } },
       statuses: new Map([['Gateway/n/g', { conditions: [], said: acknowledged?.problems }]]),
     }),
-    onStatuses: (statuses) => told.push(statuses.get('Gateway/n/g')),
+    onCompiled: ({ statuses }) => told.push(statuses.get('Gateway/n/g')),
   });
   say(routes('a'));
   await turn();

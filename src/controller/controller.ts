@@ -64,12 +64,12 @@ export class Controller {
   refuse(version: number, message: string): void {
     if (version !== this.#view.version) return;
     this.#parts.onEvent({ type: 'refused', version, message });
-    if (!this.#parts.onStatuses) return;
+    if (!this.#parts.onCompiled) return;
     const { resources, config } = this.#view;
     // What is served is older than the resources: no listener of theirs may claim otherwise.
     const text = `a proxy refuses this version, the last good one stays in use: ${message}`;
     const problems = Object.keys(config.listeners).map((listener) => ({ listener, reason: 'Refused', message: text }));
-    this.#parts.onStatuses(this.#parts.compile(resources, { version, problems }).statuses, resources);
+    this.#parts.onCompiled(this.#parts.compile(resources, { version, problems }), resources);
   }
 
   /** Has the proxies try again what kept listeners from being served: as a new version that changes nothing. */
@@ -148,7 +148,7 @@ export class Controller {
     const statuses = this.#withTimes(compiled.statuses, this.#parts.date().toISOString());
     const wasAcknowledged = this.#view.acknowledged;
     this.#view = { ...this.#view, acknowledged, statuses, notes: compiled.notes };
-    this.#parts.onStatuses?.(compiled.statuses, resources);
+    this.#parts.onCompiled?.(compiled, resources);
     const changes = changesBetween(this.#told, resources, this.#parts.kinds);
     const isFirst = this.#told === null;
     this.#told = resources;

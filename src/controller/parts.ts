@@ -1,6 +1,7 @@
 /** What the controller's loop is made of, as it sees them: whoever wires a Headgate together hands these in. Types only. */
 import type { Endpoint, EndpointsPatch } from '../contract/endpoints.ts';
 import type { GatewayConfig, Table, BackendConfig } from '../contract/gateway-config.ts';
+import type { InfrastructureWishes } from '../contract/infrastructure.ts';
 import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { ResourceSet } from '../model/resources.ts';
@@ -29,6 +30,7 @@ export interface Compiled {
   /** Without times. */
   readonly statuses: Statuses;
   readonly notes: readonly Note[];
+  readonly infrastructure: InfrastructureWishes;
 }
 
 export interface ControllerParts {
@@ -43,8 +45,8 @@ export interface ControllerParts {
    * The proxies' answer to a version comes later, by `Controller.acknowledge` or `Controller.refuse`.
    */
   publish(version: number, config: GatewayConfig, endpoints: EndpointsPatch | null): void;
-  /** What is to be said of these resources, without times, each time the proxies serve all of them. */
-  onStatuses?(statuses: Statuses, resources: ResourceSet): void;
+  /** What is to be said of and made for these resources, each time the proxies serve all of them. */
+  onCompiled?(compiled: Omit<Compiled, 'config'>, resources: ResourceSet): void;
   onEvent(event: ControllerEvent): void;
   /** Monotonic milliseconds. */
   now(): number;

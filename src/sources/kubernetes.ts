@@ -38,6 +38,8 @@ export interface KubernetesSource extends Source {
   observe(kind: string, name: ResourceName): Observation | undefined;
   /** Where objects of a kind live in this cluster (which may have only an older version); undefined where the kind is absent. */
   pathOf(kind: string): CollectionPath | undefined;
+  /** Kinds that the cluster does not serve, as far as is known. */
+  readonly absentKinds: ReadonlySet<string>;
   /** Annotations of a CustomResourceDefinition, such as `gateways.gateway.networking.k8s.io`; undefined where there is none. */
   annotationsOfDefinition(name: string): Readonly<Record<string, string>> | undefined;
   /** Whether all that there is has been seen. */
@@ -60,12 +62,17 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     },
     observe: (kind, name) => reader?.observe(kind, name),
     pathOf: (kind) => reader?.pathOf(kind),
+    get absentKinds() {
+      return reader?.absentKinds ?? nothingAbsent;
+    },
     annotationsOfDefinition: (name) => reader?.annotationsOfDefinition(name),
     get isSynced() {
       return reader?.isSynced ?? false;
     },
   };
 }
+
+const nothingAbsent: ReadonlySet<string> = new Set();
 
 interface KindReader {
   readonly definition: KindDefinition;
@@ -125,6 +132,11 @@ class ClusterReader {
 
   pathOf(kind: string): CollectionPath | undefined {
     return this.#kinds.get(kind)?.reflector.path;
+  }
+
+  get absentKinds(): ReadonlySet<string> {
+    const absent = [...this.#kinds.values()].filter(({ reflector }) => reflector.state.type === 'Absent');
+    return new Set(absent.map(({ definition }) => definition.kind));
   }
 
   annotationsOfDefinition(name: string): Annotations | undefined {

@@ -161,6 +161,10 @@ test('two Gateways on one port have an address each, serve their routes, and say
   await until(() => statusOf(server, routes, 'n/one').parents?.length === 1, 'the route has a status');
   assert.equal(reasonOf(statusOf(server, routes, 'n/one').parents![0], 'Accepted'), 'Accepted');
 
+  await until(() => server.find('/api/v1/services', 'n/one-headgate') !== undefined, 'the Gateway has a Service');
+  const labels = server.find('/api/v1/services', 'n/one-headgate')!.metadata.labels as Record<string, string>;
+  assert.equal(labels['gateway.networking.k8s.io/gateway-name'], 'one');
+
   const patches = server.requests.filter(({ method, path }) => method === 'PATCH' && path.endsWith('/status'));
   assert.equal(patches.length, 5, 'one write for each of class, two Gateways and two routes');
   assert.equal(await stop(), 0, output());

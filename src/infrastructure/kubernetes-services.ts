@@ -1,0 +1,185 @@
+/**
+ * Keeps the Services and EndpointSlices of Gateways in a cluster as they are wished: by level, only what differs, and only while
+ * this replica leads. An object that is not Headgate's is never touched. Knows no Gateways, only wishes.
+ */
+import type { InfrastructureWishes, ServiceWish } from '../contract/infrastructure.ts';
+import type { Key } from '../contract/keys.ts';
+import type { ApiError } from '../kube/api-result.ts';
+import { createBackoff, type Backoff } from '../kube/backoff.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { systemClock, type Clock } from '../kube/clock.ts';
+import type { ObjectPath } from '../kube/paths.ts';
+import type { Resource, ResourceSet } from '../model/resources.ts';
+import { isApplied, isOurs, isOwnedBy, manifestsFor, type Manifest } from './kubernetes-objects.ts';
+
+export interface KubernetesServicesOptions {
+  readonly client: KubeClient;
+  /** Asked right before each write. */
+  isLeader(): boolean;
+  /** A write failed; it is tried again. Each message once an object until it works. */
+  onError(object: Key, error: ApiError): void;
+  readonly clock?: Clock;
+}
+
+/** A write that makes the cluster more like what is wished. */
+type Write =
+  | { readonly type: 'Apply'; readonly manifest: Manifest; readonly existing: Resource | undefined }
+  | { readonly type: 'Delete'; readonly existing: Resource };
+
+const kinds = ['Service', 'EndpointSlice'] as const;
+const maxParallel = 4;
+
+export class KubernetesServices {
+  readonly #options: KubernetesServicesOptions;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  #wishes: InfrastructureWishes = new Map();
+  #resources: ResourceSet | null = null;
+  readonly #busy = new Set<Key>();
+  /** Failed: to be tried again at its time, while others go on. */
+  readonly #waiting = new Set<Key>();
+  readonly #retries = new Map<
+    Key,
+    { readonly timer: NodeJS.Timeout; readonly backoff: Backoff; readonly told: string }
+  >();
+  /** Written last: the watch may not have told of it yet, and it must not be written twice. */
+  readonly #written = new Map<Key, { readonly text: string; readonly before: Resource | undefined }>();
+
+  constructor(options: KubernetesServicesOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** What is wished now, and what there is. A wish that did not change is the same object. */
+  take(wishes: InfrastructureWishes, resources: ResourceSet): void {
+    const isSame =
+      kinds.every((kind) => this.#resources?.of(kind) === resources.of(kind)) &&
+      wishes.size === this.#wishes.size &&
+      [...wishes].every(([key, wish]) => this.#wishes.get(key) === wish);
+    this.#wishes = wishes;
+    this.#resources = resources;
+    if (!isSame) this.work();
+  }
+
+  /** Looks at everything: this replica may have begun to lead. */
+  work(): void {
+    if (this.#resources === null || this.#abort.signal.aborted || !this.#options.isLeader()) return;
+    for (const write of planWrites(this.#wishes, this.#resources)) {
+      // Comes again when a write has ended.
+      if (this.#busy.size >= maxParallel) return;
+      const id = idOf(write);
+      const last = this.#written.get(id);
+      const isWritten = last !== undefined && last.before === write.existing && last.text === textOf(write);
+      if (isWritten || this.#busy.has(id) || this.#waiting.has(id)) continue;
+      this.#busy.add(id);
+      void this.#carryOut(id, write);
+    }
+  }
+
+  close(): void {
+    this.#abort.abort();
+    for (const { timer } of this.#retries.values()) clearTimeout(timer);
+  }
+
+  async #carryOut(id: Key, write: Write): Promise<void> {
+    const error = await this.#write(write);
+    if (this.#abort.signal.aborted) return;
+    this.#busy.delete(id);
+    if (error) this.#retryLater(id, error);
+    else {
+      this.#retries.delete(id);
+      this.#written.set(id, { text: textOf(write), before: write.existing });
+    }
+    this.work();
+  }
+
+  #retryLater(id: Key, error: ApiError): void {
+    const known = this.#retries.get(id);
+    const backoff = known?.backoff ?? createBackoff({ firstMs: 200, maxMs: 30_000 }, this.#clock);
+    // A Conflict is no news: somebody was faster, and the watch will tell.
+    const isNews = error.code !== 409 && error.message !== known?.told;
+    if (isNews) this.#options.onError(id, error);
+    const timer = setTimeout(() => {
+      this.#waiting.delete(id);
+      this.work();
+    }, backoff.next(error.retryAfterMs));
+    this.#waiting.add(id);
+    this.#retries.set(id, { timer, backoff, told: isNews ? error.message : (known?.told ?? '') });
+  }
+
+  /** Null: done. Gone is as good as deleted. */
+  async #write(write: Write): Promise<ApiError | null> {
+    const { client } = this.#options;
+    const { signal } = this.#abort;
+    if (write.type === 'Delete') {
+      const { uid } = write.existing.metadata;
+      const { error } = await client.delete(pathOf(write.existing), { signal, ...(uid !== undefined && { uid }) });
+      return error && error.code !== 404 ? error : null;
+    }
+    const { manifest, existing } = write;
+    const path = pathOf(manifest);
+    // An apply would be merged into what somebody else has just made.
+    const there = existing ? null : await client.get(path, { signal });
+    if (there && !there.error) return { code: 409, reason: 'Conflict', message: 'made by somebody else meanwhile' };
+    if (there?.error && there.error.code !== 404) return there.error;
+    // The uid makes a namesake, made since, a Conflict.
+    const uid = existing?.metadata.uid;
+    const metadata = { ...manifest.metadata, ...(uid !== undefined && { uid }) };
+    const options = { fieldManager: 'headgate', force: existing !== undefined, signal };
+    const { error } = await client.apply(path, { ...manifest, metadata }, options);
+    return error ?? null;
+  }
+}
+
+/** Everything that differs. Pure. */
+export function planWrites(wishes: InfrastructureWishes, resources: ResourceSet): readonly Write[] {
+  const services = [...wishes.values()].filter((wish): wish is ServiceWish => wish.type === 'Service');
+  const writes: Write[] = [];
+  const wanted = new Set<string>();
+  for (const wish of services) {
+    const manifests = manifestsFor(wish);
+    for (const manifest of manifests) {
+      const { kind, metadata } = manifest;
+      const name = `${metadata.namespace}/${metadata.name}`;
+      wanted.add(`${kind} ${name}`);
+      const existing = resources.of(kind).get(name);
+      // Whatever belongs to a Service of somebody else leads nowhere.
+      if (existing && !isOwnedBy(existing, wish.gateway.uid)) {
+        if (kind === 'Service') break;
+        continue;
+      }
+      if (!existing || !isApplied(manifest, existing)) writes.push({ type: 'Apply', manifest, existing });
+    }
+  }
+  return [...writes, ...leftovers(wishes, { resources, wanted })];
+}
+
+/** What was made for Gateways that are not ours any more, or wish for less. */
+function leftovers(
+  wishes: InfrastructureWishes,
+  { resources, wanted }: { readonly resources: ResourceSet; readonly wanted: ReadonlySet<string> },
+): readonly Write[] {
+  return kinds.flatMap((kind) =>
+    [...resources.of(kind)].flatMap(([name, existing]): readonly Write[] => {
+      if (wanted.has(`${kind} ${name}`) || !isOurs(existing)) return [];
+      const { namespace, ownerReferences = [], deletionTimestamp } = existing.metadata;
+      const isKept = ownerReferences.some((owner) => wishes.get(`Gateway/${namespace}/${owner.name}`)?.type === 'AsIs');
+      return isKept || deletionTimestamp !== undefined ? [] : [{ type: 'Delete', existing }];
+    }),
+  );
+}
+
+function idOf(write: Write): Key {
+  const { kind, metadata } = write.type === 'Apply' ? write.manifest : write.existing;
+  return `${kind}/${metadata.namespace}/${metadata.name}`;
+}
+
+function textOf(write: Write): string {
+  return write.type === 'Apply' ? JSON.stringify(write.manifest) : 'Delete';
+}
+
+function pathOf({ kind, metadata: { namespace, name } }: Manifest | Resource): ObjectPath {
+  return kind === 'Service'
+    ? { group: '', version: 'v1', plural: 'services', namespace, name }
+    : { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', namespace, name };
+}
