@@ -126,7 +126,7 @@ export function compileManifests(resources: readonly Resource[], given: Partial<
 export function shortForm({ config, statuses, notes, infrastructure }: Compiled): string {
   const form = {
     listeners: Object.fromEntries(
-      sorted(config.listeners).map(([key, listener]) => [nameOfKey(key), listenerText(listener)]),
+      sorted(config.listeners).map(([key, listener]) => [nameOfKey(key), listenerForm(listener, config)]),
     ),
     hostnames: Object.fromEntries(
       sorted(config.hostnames).map(([key, table]) => [nameOfKey(key), table.matches.map(matchText)]),
@@ -161,6 +161,16 @@ function nameOfKey(key: Key): string {
   return [...(namespace === 'default' ? [] : [namespace]), name, ...(section === '' ? [] : [section])].join('/');
 }
 
+function listenerForm(listener: GatewayConfig['listeners'][Key], config: GatewayConfig): unknown {
+  const text = listenerText(listener);
+  return listener.filters === undefined ? text : { [text]: listener.filters.map((key) => filterText(key, config)) };
+}
+
+function filterText(key: Key, config: GatewayConfig): string {
+  const filter = config.filters[key];
+  return `${filter?.type} ${filter?.problem === undefined ? JSON.stringify(filter?.config) : `! ${filter.problem}`}`;
+}
+
 function listenerText({
   protocol,
   port,
@@ -186,13 +196,12 @@ function valueText({ name, type, value }: ValueMatch, sign: string): string {
 
 function ruleForm(rule: GatewayConfig['rules'][Key], config: GatewayConfig): unknown {
   const { route: _, origin, filters, backends, ...options } = rule;
-  const filterText = (key: Key) => `${config.filters[key]?.type} ${JSON.stringify(config.filters[key]?.config)}`;
   const form = {
     section: origin.section?.startsWith('rules[') ? undefined : origin.section,
-    filters: filters.map(filterText),
+    filters: filters.map((key) => filterText(key, config)),
     backends: backends.map((one) => {
       const target = `${one.weight} ${one.backend === undefined ? `! ${one.problem}` : nameOfKey(one.backend)}`;
-      return one.filters.length === 0 ? target : { [target]: one.filters.map(filterText) };
+      return one.filters.length === 0 ? target : { [target]: one.filters.map((key) => filterText(key, config)) };
     }),
     ...options,
   };

@@ -3,7 +3,7 @@ import { deriveConfig, isEqual, tableNames, type ConfigPatch } from '../contract
 import { emptyConfig, type GatewayConfig, type TableName } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { HostnameTables } from './hostname-tables.ts';
-import type { ResolvedGateway, RouteEntries, RouteEntry } from './resolved.ts';
+import type { ResolvedGateway, RouteEntries, RouteEntry, TranslatedRoute } from './resolved.ts';
 
 interface ConfigInputs {
   readonly gateways: readonly ResolvedGateway[];
@@ -18,13 +18,17 @@ type Changes = Record<TableName, Map<Key, unknown>>;
 /** The configuration after each call; the same object where nothing changed. */
 export function createConfigBuilder(): (inputs: ConfigInputs) => GatewayConfig {
   const current = byTable(() => new Map<Key, unknown>());
-  /** Routes that use a backend. */
+  /** How many routes and listeners use a backend. */
   const users = new Map<Key, number>();
+  let ofListeners: UsedParts = { filters: [], backends: [] };
   let config = emptyConfig;
   return ({ gateways, entries, tables, changed }) => {
     const changes: Changes = byTable(() => new Map());
     for (const key of changed) changes.hostnames.set(key, tables.get(key)?.config ?? null);
     changeGateways(changes, current, gateways);
+    removeParts(changes, users, ofListeners);
+    ofListeners = partsOfListeners(gateways);
+    addParts(changes, users, ofListeners);
     for (const entry of entries.removed) if (entry.tables.length > 0) removeRoute(changes, users, entry);
     for (const entry of entries.added) if (entry.tables.length > 0) addRoute(changes, users, entry);
     const patch = applyChanges(current, changes);
@@ -51,8 +55,29 @@ function changeGateways(changes: Changes, current: Changes, gateways: readonly R
 function removeRoute(changes: Changes, users: Map<Key, number>, { translated }: RouteEntry): void {
   changes.routes.set(translated.key, null);
   for (const [key] of translated.rules) changes.rules.set(key, null);
-  for (const [key] of translated.filters) changes.filters.set(key, null);
-  for (const [key] of translated.backends) {
+  removeParts(changes, users, translated);
+}
+
+function addRoute(changes: Changes, users: Map<Key, number>, { translated }: RouteEntry): void {
+  changes.routes.set(translated.key, translated.config);
+  for (const [key, rule] of translated.rules) changes.rules.set(key, rule);
+  addParts(changes, users, translated);
+}
+
+/** What routes and listeners both have. */
+type UsedParts = Pick<TranslatedRoute, 'filters' | 'backends'>;
+
+function partsOfListeners(gateways: readonly ResolvedGateway[]): UsedParts {
+  const listeners = gateways.flatMap((gateway) => gateway.allListeners);
+  return {
+    filters: listeners.flatMap(({ filters = [] }) => filters),
+    backends: listeners.flatMap(({ backends = [] }) => backends),
+  };
+}
+
+function removeParts(changes: Changes, users: Map<Key, number>, { filters, backends }: UsedParts): void {
+  for (const [key] of filters) changes.filters.set(key, null);
+  for (const [key] of backends) {
     const left = (users.get(key) ?? 1) - 1;
     users.set(key, left);
     if (left > 0) continue;
@@ -61,11 +86,9 @@ function removeRoute(changes: Changes, users: Map<Key, number>, { translated }: 
   }
 }
 
-function addRoute(changes: Changes, users: Map<Key, number>, { translated }: RouteEntry): void {
-  changes.routes.set(translated.key, translated.config);
-  for (const [key, rule] of translated.rules) changes.rules.set(key, rule);
-  for (const [key, filter] of translated.filters) changes.filters.set(key, filter);
-  for (const [key, backend] of translated.backends) {
+function addParts(changes: Changes, users: Map<Key, number>, { filters, backends }: UsedParts): void {
+  for (const [key, filter] of filters) changes.filters.set(key, filter);
+  for (const [key, backend] of backends) {
     users.set(key, (users.get(key) ?? 0) + 1);
     changes.backends.set(key, backend);
   }

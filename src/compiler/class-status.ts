@@ -10,6 +10,7 @@ import { classParameters } from './gateway-parameters.ts';
 import { gatewayTlsFeatures } from './gateway-tls.ts';
 import { hostnameFeatures } from './hostname-tables.ts';
 import { matchFeatures } from './http-matches.ts';
+import { listenerFilterFeatures } from './listener-filters.ts';
 import { protocolFeatures } from './listener-protocols.ts';
 import { infrastructureFeatures } from './infrastructure.ts';
 import { listenerSetFeatures } from './listener-sets.ts';
@@ -34,6 +35,7 @@ export function supportedFeatures({ filters, policies }: CompilerOptions): reado
     ...addressFeatures,
     ...infrastructureFeatures,
     ...listenerSetFeatures,
+    ...listenerFilterFeatures,
     ...gatewayTlsFeatures,
     ...attachmentFeatures,
     ...hostnameFeatures,

@@ -11,6 +11,7 @@ import { createConfigBuilder } from './build-config.ts';
 import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
 import { rememberExtensions } from './extension-refs.ts';
 import { infrastructureNotes } from './infrastructure.ts';
+import { createListenerFilterStep } from './listener-filters.ts';
 import { findListenerSets } from './listener-sets.ts';
 import { indexGrants, type GrantIndex } from './reference-grants.ts';
 import type { ReferenceWorld } from './references.ts';
@@ -45,6 +46,7 @@ export function createCompiler(options: CompilerOptions): Compiler {
   const grantsOf = rememberGrants();
   const attachPolicies = createPolicyStep(options.policies);
   const surroundings = rememberSurroundings(options);
+  const filterListeners = createListenerFilterStep();
   const walkRoutes = createRouteWalk();
   const tables: HostnameTables = new Map();
   const shadows = createShadowState();
@@ -54,9 +56,10 @@ export function createCompiler(options: CompilerOptions): Compiler {
     const world = { resources, grants: grantsOf(resources), absentKinds: facts.absentKinds ?? nothingAbsent };
     const selection = withAddresses(selectGateways(resources, options), facts);
     const listenerSets = findListenerSets(selection.gateways, resources);
-    const gateways = resolveListeners(selection.gateways, { world, listenerSets }, listenerMemory);
+    const listeners = resolveListeners(selection.gateways, { world, listenerSets }, listenerMemory);
     const policies = attachPolicies(world);
     const translation = surroundings(world, policies);
+    const gateways = filterListeners(listeners, translation);
     const entries = walkRoutes({ resources, gateways, translation });
     const changed = updateHostnameTables(tables, entries);
     const news = updateShadows(shadows, { tables, changed, gateways });

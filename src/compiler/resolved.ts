@@ -79,6 +79,10 @@ export interface ResolvedListener {
   /** Null where nothing can be served: not accepted, or no certificate is left. */
   readonly config: ListenerConfig | null;
   readonly certificates: readonly (readonly [Key, CertificateConfig])[];
+  /** Of requests, before a route is chosen; absent: none. */
+  readonly filters?: readonly (readonly [Key, FilterConfig])[];
+  /** The backends that these ask. */
+  readonly backends?: readonly (readonly [Key, BackendConfig])[];
 }
 
 /** A Gateway or ListenerSet as the parent of routes. */

@@ -10,7 +10,8 @@ import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { ResolvedBackend } from './4-resolve-backends.ts';
 import { translateMatches } from './http-matches.ts';
-import { translateFilters, type FilterSurroundings, type TranslatedFilters } from './rule-filters.ts';
+import { translateFilters, type TranslatedFilters } from './rule-filters.ts';
+import type { FilterSurroundings } from './translate-filter.ts';
 import { translateOptions } from './rule-options.ts';
 import type { HTTPBackendRef, HTTPRoute, HTTPRouteRule } from './resource-types.ts';
 

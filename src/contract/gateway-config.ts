@@ -45,6 +45,8 @@ export interface ListenerConfig {
   readonly tls?: ListenerTls;
   /** Shown to TLS backends that ask for one, in requests that came in by this listener. */
   readonly clientCertificate?: ClientCertificate;
+  /** GEP-5224: run in this order on every request, before a route is chosen. */
+  readonly filters?: readonly Key[];
 }
 
 export interface ClientCertificate {
@@ -176,6 +178,8 @@ export interface SessionPersistenceConfig {
 export interface FilterConfig {
   readonly type: string;
   readonly config: unknown;
+  /** Why there is no filter of this type (a condition reason): requests that come to it are answered with 500. */
+  readonly problem?: string;
 }
 
 /** How a backend is spoken to. `tcp` and `tcp-tls` carry bytes, `udp` datagrams, for rules that connections name. */

@@ -34,6 +34,7 @@ export const conditionReasons = {
       'HostnameConflict',
       'ProtocolConflict',
       'NoValidCACertificate',
+      'InvalidListenerFilter',
     ],
     Programmed: [
       'Programmed',
@@ -51,6 +52,7 @@ export const conditionReasons = {
       'RefNotPermitted',
       'InvalidCACertificateRef',
       'InvalidCACertificateKind',
+      'InvalidListenerFilterRef',
     ],
     Conflicted: ['NoConflicts', 'HostnameConflict', 'ProtocolConflict'],
     OverlappingTLSConfig: ['OverlappingHostnames', 'OverlappingCertificates'],

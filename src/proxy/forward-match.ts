@@ -6,16 +6,12 @@ import { normaliseTarget, parseAuthority } from './routing/request-target.ts';
 import { selectListener, selectSecureListener } from './routing/select-listener.ts';
 import type { PortRuntime } from './runtime.ts';
 
-/** Fills in host, target, listener and rule of the exchange. A reply: the request is not to be forwarded. */
-export function matchExchange(run: ExchangeRun): LocalReply | null {
+/** Fills in host, target and listener of the exchange. A reply: the request is not to be forwarded. */
+export function findListener(run: ExchangeRun): LocalReply | null {
   run.host = parseAuthority(run.authority).host;
   const target = normaliseTarget(run.target);
   if (target === null) return replies.badTarget;
   run.target = target;
-  const question = target.indexOf('?');
-  run.path = question < 0 ? target : target.slice(0, question);
-  run.query = question < 0 ? '' : target.slice(question + 1);
-
   const listeners = (run.connection.port as PortRuntime).listeners;
   const listener = run.connection.isTls
     ? selectSecureListener(listeners, run.connection.serverName, run.host)
@@ -24,7 +20,16 @@ export function matchExchange(run: ExchangeRun): LocalReply | null {
   if (listener === 'Misdirected') return replies.misdirected;
   if (listener === null) return replies.noListener;
   run.listener = listener;
-  const match = listener.match(run);
+  return null;
+}
+
+/** Fills in path, query and rule, after the filters of the listener. */
+export function findRule(run: ExchangeRun): LocalReply | null {
+  const { target } = run;
+  const question = target.indexOf('?');
+  run.path = question < 0 ? target : target.slice(0, question);
+  run.query = question < 0 ? '' : target.slice(question + 1);
+  const match = run.listener!.match(run);
   if (match === null) return replies.noRoute;
   run.rule = match.rule;
   run.pathPrefix = match.pathPrefix;

@@ -71,6 +71,7 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
     if (!run.isRequestEnded && run.mirrors !== null) run.mirrors.abort();
     run.held = null;
     if (run.waits !== null) run.waits.end();
+    if (run.listener !== null) finishFilters(run, run.listener.filters);
     if (run.rule !== null) finishFilters(run, run.rule.filters);
     if (run.choice !== null) finishFilters(run, run.choice.filters);
     observer.onFinish(run);
@@ -79,6 +80,7 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
   function sendHead(run: ExchangeRun): void {
     if (run.choice !== null && run.choice.filters.length > 0) runResponseFilters(run, run.choice.filters);
     if (run.rule !== null && run.rule.filters.length > 0) runResponseFilters(run, run.rule.filters);
+    if (run.listener !== null && run.listener.filters.length > 0) runResponseFilters(run, run.listener.filters);
     leaveRetryBudget(run);
     run.responseState = 'started';
     run.respondedAt = now();

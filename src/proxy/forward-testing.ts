@@ -152,6 +152,7 @@ export function endpointAt(port: number, state: Partial<Endpoint> = {}): Endpoin
 export interface SceneOptions {
   readonly rule?: Partial<RuleConfig>;
   readonly filters?: readonly Filter[];
+  readonly listenerFilters?: readonly Filter[];
   readonly backendFilters?: readonly Filter[];
   readonly backend?: Partial<BackendConfig>;
   readonly endpoints?: readonly Endpoint[];
@@ -200,7 +201,7 @@ export class Scene {
       isGrpc: config.origin.kind === 'GRPCRoute',
       observed: null,
     };
-    this.listeners = [this.#listener(options.listener)];
+    this.listeners = [this.#listener(options)];
     this.connection = {
       remoteAddress: '192.0.2.7',
       remotePort: 4000,
@@ -257,11 +258,12 @@ export class Scene {
     };
   }
 
-  #listener(config: Partial<ListenerConfig> = {}): ListenerRuntime {
+  #listener({ listener = {}, listenerFilters = [] }: SceneOptions): ListenerRuntime {
     return {
       key: 'Gateway/default/edge/http',
-      config: { origin, gateway: 'g', protocol: 'HTTP', addresses: [], port: 80, hostname: '', ...config },
-      match: ({ path }) => (path === '/none' ? null : { rule: this.rule, pathPrefix: '/' }),
+      config: { origin, gateway: 'g', protocol: 'HTTP', addresses: [], port: 80, hostname: '', ...listener },
+      filters: listenerFilters,
+      match: (request) => (request.path === '/none' ? null : { rule: this.rule, pathPrefix: '/' }),
       matchConnection: () => null,
     };
   }

@@ -9,7 +9,7 @@ import { createClientIdentity } from './client-identity.ts';
 import { ExchangeRun, type ExchangeSteps } from './exchange.ts';
 import type { Observer } from './exchange-observer.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
-import { matchExchange } from './forward-match.ts';
+import { findListener, findRule } from './forward-match.ts';
 import { abortTry, createResponsePath } from './forward-response.ts';
 import { deadlineOf } from './forward-grpc.ts';
 import { createTryPath } from './forward-try.ts';
@@ -38,7 +38,7 @@ export interface ForwarderOptions {
 
 export type Forwarder = Pick<ServerHooks, 'onRequest'>;
 
-/** Filters of the rule run first, then those of the chosen backendRef. */
+/** Filters of the listener run first, then those of the rule, then those of the chosen backendRef. */
 interface FilterStage {
   filtersOf(run: ExchangeRun): readonly Filter[];
   /** After the last filter. */
@@ -65,11 +65,28 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     },
     now,
   };
+  const listenerStage: FilterStage = { filtersOf: (run) => run.listener!.filters, next: routeFiltered };
   const ruleStage: FilterStage = { filtersOf: (run) => run.rule!.filters, next: chooseBackend };
   const backendStage: FilterStage = { filtersOf: (run) => run.choice!.filters, next: send };
 
   function start(run: ExchangeRun): void {
-    const refusal = matchExchange(run);
+    const refusal = findListener(run);
+    if (refusal !== null) return response.reply(run, refusal);
+    if (run.listener!.filters.length === 0) return route(run);
+    // Before the filters, which must not take a client's claims for the truth.
+    identifyClient(run.headers, run.connection, run.authority);
+    runFilters(run, listenerStage, 0);
+  }
+
+  /** GEP-5224: whatever the filters did, the request is still one to the host that chose the listener. */
+  function routeFiltered(run: ExchangeRun): void {
+    run.authority = run.head.authority;
+    run.headers.remove('host');
+    route(run);
+  }
+
+  function route(run: ExchangeRun): void {
+    const refusal = findRule(run);
     if (refusal !== null) return response.reply(run, refusal);
     const rule = run.rule!;
     let timeoutMs = rule.config.requestTimeoutMs ?? 0;
@@ -81,7 +98,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     if (timeoutMs > 0) {
       run.requestTimer = new ExchangeTimer(timeoutMs, () => onRequestTimeout(run));
     }
-    identifyClient(run.headers, run.connection, run.authority);
+    if (run.listener!.filters.length === 0) identifyClient(run.headers, run.connection, run.authority);
     runFilters(run, ruleStage, 0);
   }
 

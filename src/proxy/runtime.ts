@@ -21,6 +21,8 @@ export interface Snapshot {
 export interface ListenerRuntime {
   readonly key: Key;
   readonly config: ListenerConfig;
+  /** Of every request, before `match`. */
+  readonly filters: readonly Filter[];
   /** The rule that takes a request, or null (404). `host` is lower case, without port; `path` has no query; `query` is without `?`. */
   match(request: MatchInput): RuleMatch | null;
   /** The rule that takes a connection or session, or null. `serverName` is lower case; empty where there is none (TCP, UDP). */

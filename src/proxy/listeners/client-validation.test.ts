@@ -46,7 +46,7 @@ function listener(address: string, clientValidation?: ClientValidation): Listene
     hostname: '',
     tls: { mode: 'Terminate', certificates: ['server'], ...(clientValidation && { clientValidation }) },
   };
-  return { key: address, config, match: () => null, matchConnection: () => null };
+  return { key: address, config, filters: [], match: () => null, matchConnection: () => null };
 }
 
 async function serve(...listeners: readonly ListenerRuntime[]): Promise<(address: string) => number> {

@@ -70,6 +70,7 @@ function listener(key: string, config: Partial<ListenerConfig>): ListenerRuntime
       hostname: '',
       ...config,
     },
+    filters: [],
     match: () => null,
     matchConnection: () => null,
   };

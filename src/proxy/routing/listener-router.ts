@@ -1,5 +1,6 @@
 /** One listener at run time: from a request or a connection to the rule that takes it. Immutable; made anew when something below it changed. */
 import type { HostnameConfig, ListenerConfig } from '../../contract/gateway-config.ts';
+import type { Filter } from '../../contract/filter.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { ListenerRuntime, MatchInput, RuleMatch } from '../runtime.ts';
 import type { ConnectionEntry } from './connections.ts';
@@ -17,16 +18,18 @@ export interface HostnameRoutes {
 export interface ListenerParts {
   readonly hostnames: readonly HostnameRoutes[];
   readonly connections: readonly ConnectionEntry[];
+  readonly filters: readonly Filter[];
 }
 
 export function buildListener(key: Key, config: ListenerConfig, parts: ListenerParts): ListenerRuntime {
-  const { hostnames, connections } = parts;
+  const { hostnames, connections, filters } = parts;
   const ordered = hostnames.length < 2 ? hostnames : hostnames.toSorted(byOwnHostname);
   const requests = buildHostnameTable(ordered.map((routes) => [routes.config.hostname, routes] as const));
   const rules = buildHostnameTable(connections.map((entry) => [entry.config.hostname, entry] as const));
   return {
     key,
     config,
+    filters,
     match: (request) => findByHost(requests, request.host, { subject: request, take: takeRequest }),
     matchConnection: (serverName) => findByHost(rules, serverName, ruleOf),
   };

@@ -2,6 +2,7 @@
 import type { AnyFilterDefinition, Filter, FilterContext } from '../../contract/filter.ts';
 import type { FilterConfig, GatewayConfig, RuleConfig, WeightedBackend } from '../../contract/gateway-config.ts';
 import type { Key } from '../../contract/keys.ts';
+import { replies } from '../local-reply.ts';
 import type { BackendChoice, BackendRuntime, RuleRuntime } from '../runtime.ts';
 
 export interface RuleParts {
@@ -43,7 +44,11 @@ export function buildFilters(parts: RuleParts, previous: Filters, changed: Reado
   return filters;
 }
 
-function createFilter(parts: RuleParts, { type, config }: FilterConfig): Filter {
+function createFilter(parts: RuleParts, { type, config, problem }: FilterConfig): Filter {
+  if (problem !== undefined) {
+    const reply = { ...replies.filterFailed, reason: problem };
+    return { onRequest: () => reply };
+  }
   const definition = parts.filterDefinitions.find((candidate) => candidate.type === type);
   if (!definition) throw new Error(`this proxy knows no filter of type ${type}`);
   return definition.create(config, parts.filterContext);
@@ -104,7 +109,7 @@ function chooseBackend(parts: RuleParts & { filters: Filters }, ref: WeightedBac
   return { ref, backend, filters: pickFilters(parts.filters, ref.filters) };
 }
 
-function pickFilters(filters: Filters, keys: readonly Key[]): readonly Filter[] {
+export function pickFilters(filters: Filters, keys: readonly Key[]): readonly Filter[] {
   return keys.map((key) => {
     const filter = filters.get(key);
     if (!filter) throw new Error(`the configuration names filter ${key}, but does not have it`);

@@ -3,7 +3,13 @@
  * Entries are compared by identity, which patches keep. Knows neither sockets nor where the parts come from.
  */
 import type { ConfigPatch } from '../../contract/config-diff.ts';
-import { emptyConfig, type HostnameConfig, type MatchConfig, type TableName } from '../../contract/gateway-config.ts';
+import {
+  emptyConfig,
+  type HostnameConfig,
+  type ListenerConfig,
+  type MatchConfig,
+  type TableName,
+} from '../../contract/gateway-config.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { ListenerRuntime, RuleMatch, RuleRuntime, Snapshot } from '../runtime.ts';
 import { buildConnections, type Connections } from './connections.ts';
@@ -14,6 +20,7 @@ import {
   buildRules,
   changedKeys,
   patchedKeys,
+  pickFilters,
   type Filters,
   type RuleParts,
   type Rules,
@@ -66,7 +73,11 @@ export function buildSnapshot(options: SnapshotOptions): Snapshot {
   const changedHostnames = changed('hostnames');
   const hostnames = buildHostnames(to.hostnames, rules, { before, changed: changedHostnames });
   const connections = buildConnections(to.connections, rules, { before, changed: changed('connections') });
-  const isSame = hostnames === before.hostnames && connections === before.connections && !changed('listeners');
+  const isSame =
+    hostnames === before.hostnames &&
+    connections === before.connections &&
+    !changed('listeners') &&
+    (changedFilters === null || !Object.values(to.listeners).some((one) => usesOne(one, changedFilters)));
   const next: RoutingSnapshot = {
     version,
     parts,
@@ -74,7 +85,7 @@ export function buildSnapshot(options: SnapshotOptions): Snapshot {
     rules,
     hostnames,
     connections,
-    listeners: isSame ? before.listeners : buildListeners(parts, before, { hostnames, connections }),
+    listeners: isSame ? before.listeners : buildListeners(parts, before, { hostnames, connections, filters }),
   };
   return next;
 }
@@ -128,7 +139,7 @@ function resultOf(match: MatchConfig, rules: Rules): RuleMatch {
 function buildListeners(
   { config }: RuleParts,
   before: RoutingSnapshot,
-  { hostnames, connections }: Pick<RoutingSnapshot, 'hostnames' | 'connections'>,
+  { hostnames, connections, filters }: Pick<RoutingSnapshot, 'hostnames' | 'connections' | 'filters'>,
 ): ReadonlyMap<Key, ListenerRuntime> {
   const touched = new Set<Key>();
   touchListeners(touched, before.hostnames, hostnames);
@@ -138,11 +149,20 @@ function buildListeners(
   const listeners = new Map<Key, ListenerRuntime>();
   for (const [key, entry] of Object.entries(config.listeners)) {
     const known = before.listeners.get(key);
-    const isSame = known !== undefined && known.config === entry && !touched.has(key);
-    const parts = { hostnames: hostnamesOf.get(key) ?? [], connections: connectionsOf.get(key) ?? [] };
+    const own = pickFilters(filters, entry.filters ?? []);
+    const isSame =
+      known !== undefined &&
+      known.config === entry &&
+      !touched.has(key) &&
+      own.every((filter, i) => filter === known.filters[i]);
+    const parts = { hostnames: hostnamesOf.get(key) ?? [], connections: connectionsOf.get(key) ?? [], filters: own };
     listeners.set(key, isSame ? known : buildListener(key, entry, parts));
   }
   return listeners;
+}
+
+function usesOne({ filters = [] }: ListenerConfig, changed: ReadonlySet<Key>): boolean {
+  return filters.some((key) => changed.has(key));
 }
 
 interface OfListener {
