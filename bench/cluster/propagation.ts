@@ -1,0 +1,110 @@
+/**
+ * How long a route takes from its creation to the first answer that comes through it: `bench/cluster/run propagation [ROUTES]`.
+ * Routes are created one after another, each once the one before it is live; each is asked for from the moment that its
+ * creation is sent, on connections that are spread over the workers.
+ */
+import type http from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { countStatusWrites, create, startGateway, untilGateway } from './cluster.ts';
+import { startEcho } from './echo.ts';
+import { judge, ms, printTable } from './figures.ts';
+import { ask, newAgent, quantile } from './load.ts';
+import { echoAddresses, gateways, hostnameOf, route, routes, service, services, slice, slices } from './objects.ts';
+
+const count = Number(process.argv[2] ?? 3000);
+const window = Math.min(500, Math.floor(count / 2));
+/** As the API server sees it: longer than this and the route is lost. */
+const limitMs = 30_000;
+const at = 'propagation';
+
+interface Sample {
+  /** From the answer of the API server to the first 200; 0 where that came sooner. */
+  readonly afterCreatedMs: number;
+  /** From the request to the API server. */
+  readonly afterSentMs: number;
+  /** The same until every connection had a 200. */
+  readonly everywhereMs: number;
+}
+
+const wrong = new Map<string, number>();
+
+/** Resolves with the time of the first 200. Until then 404 is right. */
+async function firstAnswer(url: URL, host: string, agent: http.Agent): Promise<number> {
+  const started = performance.now();
+  while (performance.now() - started < limitMs) {
+    const { status, error } = await ask(url, host, agent);
+    if (status === 200) return performance.now();
+    if (status !== 404) {
+      const what = error ?? `status ${status}`;
+      wrong.set(what, (wrong.get(what) ?? 0) + 1);
+    }
+    await delay(1);
+  }
+  throw new Error(`${host} is not live after ${limitMs} ms`);
+}
+
+async function measure(url: URL, name: string, agents: readonly http.Agent[]): Promise<Sample> {
+  const sent = performance.now();
+  const answers = agents.map((agent) => firstAnswer(url, hostnameOf(name), agent));
+  await create(routes, route(at, name, { gateway: `${at}/gateway`, backend: 'echo' }));
+  const created = performance.now();
+  const [first, everywhere] = [await Promise.race(answers), Math.max(...(await Promise.all(answers)))];
+  return {
+    afterCreatedMs: Math.max(0, first - created),
+    afterSentMs: first - sent,
+    everywhereMs: Math.max(0, everywhere - created),
+  };
+}
+
+const echo = await startEcho();
+const url = await startGateway(at, 'gateway');
+await create(services, service(at, 'echo'));
+await create(slices, slice(at, 'echo', echoAddresses.slice(0, 1)));
+const [gatewayWrites, routeWrites] = [await countStatusWrites(gateways), await countStatusWrites(routes)];
+// One connection each; the kernel spreads them over the workers.
+const agents = Array.from({ length: 4 }, () => newAgent(1));
+const started = performance.now();
+const samples: Sample[] = [];
+for (let i = 0; i < count; i++) samples.push(await measure(url, `route-${i}`, agents));
+const seconds = (performance.now() - started) / 1000;
+await untilGateway([at, 'gateway'], ({ listeners }) => listeners?.[0]?.attachedRoutes === count);
+
+const row = (name: string, part: readonly Sample[], field: keyof Sample): string[] => {
+  const values = part.map((sample) => sample[field]);
+  return [name, ...[0.5, 0.99, 1].map((q) => ms(quantile(values, q)))];
+};
+const [early, late] = [samples.slice(0, window), samples.slice(-window)];
+console.log(`${count} routes, one after another, in ${seconds.toFixed(0)} s; milliseconds to the first 200\n`);
+printTable(
+  ['', 'p50', 'p99', 'max'],
+  [
+    row('from the answer of the API server', samples, 'afterCreatedMs'),
+    row(`  first ${window}`, early, 'afterCreatedMs'),
+    row(`  last ${window}`, late, 'afterCreatedMs'),
+    row('  on all of four connections', samples, 'everywhereMs'),
+    row('from the request to the API server', samples, 'afterSentMs'),
+  ],
+);
+const mistakes = [...wrong].map(([what, times]) => `${times} × ${what}`).join(', ') || 'none';
+console.log(`\nanswers that were neither 404 nor 200: ${mistakes}`);
+console.log(`status writes: ${gatewayWrites.total()} of the Gateway, ${routeWrites.total()} of the routes`);
+const p50 = (part: readonly Sample[]) =>
+  quantile(
+    part.map(({ afterCreatedMs }) => afterCreatedMs),
+    0.5,
+  );
+const p99 = quantile(
+  samples.map(({ afterCreatedMs }) => afterCreatedMs),
+  0.99,
+);
+judge([
+  ['p50 at most 10 ms', p50(samples) <= 10],
+  ['p99 at most 30 ms', p99 <= 30],
+  ['nothing but 404 and 200', wrong.size === 0],
+  [
+    'flat: p50 of the last at most 1.5 × that of the first, or 2 ms more',
+    p50(late) <= Math.max(p50(early) * 1.5, p50(early) + 2),
+  ],
+]);
+await echo.terminate();
+process.exit();
