@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { tableLines } from '../../src/lib/table.ts';
 
-/** Of the controller that conformance/on-testbed has started. */
-export const controllerPid = (): number => {
-  const pid = Number(process.env.HEADGATE_PID);
-  if (!pid) throw new Error('HEADGATE_PID is not set: run it by bench/cluster/run');
-  return pid;
+/** Names the controller that conformance/on-testbed has started, and ends; who starts another one writes it there. */
+export const controllerPidFile = (): string => {
+  const file = process.env.HEADGATE_PID_FILE;
+  if (!file) throw new Error('HEADGATE_PID_FILE is not set: run it by bench/cluster/run');
+  return file;
 };
+
+export const controllerPid = (): number => Number(readFileSync(controllerPidFile(), 'utf8'));
 
 export function residentMib(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
@@ -34,7 +36,7 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
 export function judge(bars: readonly (readonly [bar: string, isHeld: boolean])[]): void {
   console.log('');
   printTable(
-    ['bar', ''],
+    ['bar', 'is'],
     bars.map(([bar, isHeld]) => [bar, isHeld ? 'held' : 'MISSED']),
   );
   if (bars.some(([, isHeld]) => !isHeld)) process.exitCode = 1;
