@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { isHeldByOthers, ownerOfPort } from './port-owner.ts';
+import { isHeldByOthers, isUdpHeldByOthers, ownerOfPort } from './port-owner.ts';
 
 test('names the process that holds a port, and nobody for a free one', async () => {
   const server = createServer().listen(0, '127.0.0.1');
@@ -45,4 +45,24 @@ test('a port that another process would share is held by others, one of our own 
   await once(server, 'listening');
   assert.equal(isHeldByOthers('127.0.0.1', (server.address() as AddressInfo).port), false);
   server.close();
+});
+
+test('a UDP port of another process is held by others, a connected socket holds none', async () => {
+  const isLinux = process.platform === 'linux';
+  const binding = `
+    const socket = require('node:dgram').createSocket({ type: 'udp4', reusePort: true }).bind(0, '127.0.0.1');
+    socket.on('listening', () => console.log(socket.address().port));
+    process.stdin.resume().on('end', () => process.exit());
+    process.stdin.once('data', () => socket.connect(9, '127.0.0.1', () => console.log('connected')));`;
+  const child = spawn(process.execPath, ['-e', binding]);
+  const [text] = (await once(child.stdout, 'data')) as [Buffer];
+  const port = Number(text);
+  assert.equal(isUdpHeldByOthers('127.0.0.1', port), isLinux);
+  assert.equal(isUdpHeldByOthers('0.0.0.0', port), isLinux);
+  assert.equal(isUdpHeldByOthers('127.0.0.2', port), false);
+  child.stdin.write('connect');
+  await once(child.stdout, 'data');
+  assert.equal(isUdpHeldByOthers('127.0.0.1', port), false);
+  child.stdin.end();
+  await once(child, 'exit');
 });

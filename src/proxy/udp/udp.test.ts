@@ -158,6 +158,24 @@ test('a listener for all addresses answers from the one that was asked', async (
   assert.equal(one.peers.size, own.length);
 });
 
+test('a port that somebody else has is a problem of the listener, and taken once it is free', async (t) => {
+  const other = await startBackend(t, 'other');
+  const proxy = new UdpProxy(t);
+  const one = await startBackend(t, 'one');
+  const { port } = other.endpoint;
+  const answer = await proxy.apply(configOf({ one: 1 }, port), { one: [one.endpoint] });
+  assert.ok(answer.type === 'ack');
+  assert.deepEqual(
+    answer.problems.map(({ listener, reason }) => ({ listener, reason })),
+    [{ listener: 'l', reason: 'AddressInUse' }],
+  );
+  assert.match(answer.problems[0]!.message, new RegExp(`ss -lunp 'sport = :${port}'`));
+  other.close();
+  assert.deepEqual(await proxy.apply(configOf({ one: 2 }, port)), { type: 'ack', version: 2, problems: [] });
+  const client = await UdpClient.start(t);
+  assert.equal((await client.ask('q', port)).text, 'one q');
+});
+
 test('draining, those who wait get their answer, and no new session begins', async (t) => {
   const { proxy, port } = await start(t);
   const [client, late] = [await UdpClient.start(t), await UdpClient.start(t)];
