@@ -4,10 +4,16 @@ import type { Exchange, LocalReply } from './exchange.ts';
 import type { Key } from './keys.ts';
 import type { Problem } from './problem.ts';
 
+/** What a filter speaks with a backend of its own; absent: HTTP. GRPC is HTTP/2 whatever the Service's `appProtocol` says. */
+export type FilterBackendProtocol = 'HTTP' | 'GRPC';
+
 /** Handed to `compile`. */
 export interface FilterCompileContext {
   /** Resolves a backendRef of the filter; a problem is reported in ResolvedRefs and the filter answers its requests with 500. */
-  resolveBackend(ref: unknown): { readonly backend: Key } | { readonly problem: Problem };
+  resolveBackend(
+    ref: unknown,
+    protocol?: FilterBackendProtocol,
+  ): { readonly backend: Key } | { readonly problem: Problem };
 }
 
 export type FilterCompileResult<Config> = { readonly config: Config } | { readonly problem: Problem };

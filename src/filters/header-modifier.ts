@@ -1,6 +1,7 @@
 /** Sets, adds and removes header fields: what the request's and the response's modifier have in common. Knows no exchange. */
 import type { Headers } from '../contract/headers.ts';
 import type { Problem } from '../contract/problem.ts';
+import { fieldValueOf, isConnectionField, isFieldName, isFieldValue } from './field-text.ts';
 
 /** HTTPHeaderFilter of the Gateway API. */
 export interface HeaderModifierSpec {
@@ -22,21 +23,6 @@ export interface HeaderModifierConfig {
   readonly remove: readonly string[];
 }
 
-const token = /^[\w!#$%&'*+.^`|~-]+$/;
-// oxlint-disable-next-line no-control-regex -- these are what is looked for: a value must not begin a line of its own
-const control = /[\x00-\x08\x0a-\x1f\x7f]/;
-/** Fields by which messages are framed and connections kept (RFC 9110 §7.6.1): the proxy's own, on each side. */
-const ownFields: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
 /** Names and values ready to be sent, or the first mistake. Of several entries with one name the first counts (Gateway API). */
 export function compileHeaderModifier(
   spec: HeaderModifierSpec,
@@ -55,21 +41,20 @@ export function compileHeaderModifier(
 
 function nameFault(name: string): string | null {
   const lower = name.toLowerCase();
-  if (!token.test(name)) return `${JSON.stringify(name)} is not a header name`;
+  if (!isFieldName(name)) return `${JSON.stringify(name)} is not a header name`;
   if (lower === 'host') return 'header Host cannot be modified, use a URLRewrite filter with hostname';
-  return ownFields.has(lower) ? `header ${name} belongs to the connection and cannot be modified` : null;
+  return isConnectionField(lower) ? `header ${name} belongs to the connection and cannot be modified` : null;
 }
 
 function valueFault(name: string, value: string): string | null {
-  return control.test(value) ? `the value of header ${name} holds a control character` : null;
+  return isFieldValue(value) ? null : `the value of header ${name} holds a control character`;
 }
 
-/** Manifests are UTF-8, field values are bytes as latin1 text without surrounding white space. */
 function firstOfName(specs: readonly HeaderSpec[]): readonly Pair[] {
   const pairs = new Map<string, Pair>();
   for (const { name, value } of specs) {
     const lower = name.toLowerCase();
-    if (!pairs.has(lower)) pairs.set(lower, [name, Buffer.from(value.trim(), 'utf8').toString('latin1')]);
+    if (!pairs.has(lower)) pairs.set(lower, [name, fieldValueOf(value)]);
   }
   return [...pairs.values()];
 }

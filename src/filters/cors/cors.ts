@@ -2,6 +2,7 @@
 import type { Exchange, LocalReply } from '../../contract/exchange.ts';
 import { defineFilter } from '../../contract/filter.ts';
 import type { Headers } from '../../contract/headers.ts';
+import { isFieldName } from '../field-text.ts';
 import { allowsOrigin, compileOrigins, type OriginsConfig } from './origins.ts';
 
 export interface CORSSpec {
@@ -41,7 +42,7 @@ export const cors = defineFilter<CORSSpec, CORSConfig>({
     }
     const lists = { methods: spec.allowMethods, headers: spec.allowHeaders, exposed: spec.exposeHeaders };
     for (const [name, list = []] of Object.entries(lists)) {
-      const wrong = list.find((entry) => !token.test(entry));
+      const wrong = list.find((entry) => !isFieldName(entry));
       if (wrong === undefined) continue;
       return { problem: { reason: 'UnsupportedValue', message: `${name}: ${JSON.stringify(wrong)} is no name` } };
     }

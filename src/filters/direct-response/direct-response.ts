@@ -1,5 +1,6 @@
 /** DirectResponse, a kind of our own: answers requests with a fixed response, and no backend hears of them. */
 import { defineFilter } from '../../contract/filter.ts';
+import { fieldValueOf, isFieldValue } from '../field-text.ts';
 
 export interface DirectResponseSpec {
   readonly statusCode: number;
@@ -12,9 +13,6 @@ export interface DirectResponseConfig {
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body?: string;
 }
-
-// oxlint-disable-next-line no-control-regex -- these are what is looked for: a value must not begin a line of its own
-const control = /[\x00-\x1f\x7f]/;
 
 export const directResponse = defineFilter<DirectResponseSpec, DirectResponseConfig>({
   type: 'DirectResponse',
@@ -36,10 +34,10 @@ export const directResponse = defineFilter<DirectResponseSpec, DirectResponseCon
   summary: 'Answers with a fixed response.',
 
   compile({ statusCode, contentType, body }) {
-    if (contentType !== undefined && control.test(contentType)) {
+    if (contentType !== undefined && !isFieldValue(contentType)) {
       return { problem: { reason: 'UnsupportedValue', message: 'spec.contentType holds a control character' } };
     }
-    const headers = contentType === undefined ? [] : [['Content-Type', contentType] as const];
+    const headers = contentType === undefined ? [] : [['Content-Type', fieldValueOf(contentType)] as const];
     return { config: { status: statusCode, headers, ...(body !== undefined && { body }) } };
   },
 
