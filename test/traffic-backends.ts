@@ -8,6 +8,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import type { BackendProtocol } from '../src/contract/gateway-config.ts';
+import { startGrpcAuth } from './traffic-auth-grpc.ts';
 import { authorize } from './traffic-auth.ts';
 
 /** What an echo answers, as JSON. */
@@ -30,13 +31,14 @@ export interface TrafficBackends {
 }
 
 export function createTrafficBackends(): TrafficBackends {
-  const servers = new Map<string, Promise<Server>>();
+  const servers = new Map<string, Promise<Running>>();
   return {
     async portOf(service, protocol) {
       const name = `${service} ${protocol}`;
-      const starting = servers.get(name) ?? start(service, protocol);
+      const isGrpcAuth = service.startsWith('auth') && protocol === 'h2c';
+      const starting = servers.get(name) ?? (isGrpcAuth ? startGrpcAuth() : start(service, protocol));
       servers.set(name, starting);
-      return ((await starting).address() as AddressInfo).port;
+      return (await starting).port;
     },
     close() {
       for (const starting of servers.values()) void starting.then((server) => server.close());
@@ -65,7 +67,12 @@ function serverFor(protocol: BackendProtocol): Server {
     : https.createServer({ ...tlsOptions, ...options });
 }
 
-async function start(service: string, protocol: BackendProtocol): Promise<Server> {
+interface Running {
+  readonly port: number;
+  close(): void;
+}
+
+async function start(service: string, protocol: BackendProtocol): Promise<Running> {
   const server = serverFor(protocol);
   server.on('request', (request: http.IncomingMessage | http2.Http2ServerRequest, response: http.ServerResponse) => {
     if (service.startsWith('auth')) return authorize(request as http.IncomingMessage, response);
@@ -76,7 +83,7 @@ async function start(service: string, protocol: BackendProtocol): Promise<Server
   // A proxy that keeps connections open must not keep the tests from ending.
   server.unref();
   await once(server, 'listening');
-  return server;
+  return { port: (server.address() as AddressInfo).port, close: () => server.close() };
 }
 
 function echoOf(service: string, request: http.IncomingMessage | http2.Http2ServerRequest): Echo {

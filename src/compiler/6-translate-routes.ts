@@ -5,6 +5,7 @@ import { partsOf, type Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { Resource, ResourceName } from '../model/resources.ts';
 import { resolveBackend, type BackendSurroundings } from './4-resolve-backends.ts';
+import { asGrpc } from './grpc-backends.ts';
 import type { ExtensionObjects } from './extension-refs.ts';
 import type { RankedMatch } from './precedence.ts';
 import type { GrantIndex } from './reference-grants.ts';
@@ -76,9 +77,10 @@ export function translateRoute(
       extensions.push({ kind, name: full, found });
       return found;
     },
-    resolveBackend(ref) {
+    resolveBackend(ref, protocol) {
       usesGrants ||= ref.namespace !== undefined && ref.namespace !== route.metadata.namespace;
-      const resolved = resolveBackend(ref, { kind: route.kind, namespace: route.metadata.namespace }, lookup);
+      const plain = resolveBackend(ref, { kind: route.kind, namespace: route.metadata.namespace }, lookup);
+      const resolved = protocol === 'GRPC' ? asGrpc(plain) : plain;
       if ('key' in resolved) services.add(serviceOf(resolved.key));
       return resolved;
     },

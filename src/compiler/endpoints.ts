@@ -67,13 +67,13 @@ export function createEndpointJoiner(): (
   };
 }
 
-/** The endpoints of one backend (`Service/namespace/name/port`) from the slices of its Service, sorted by address. */
+/** The endpoints of one backend (`Service/namespace/name/port`, and perhaps how it is spoken to) from the slices of its Service, sorted by address. */
 export function backendEndpoints(
   backend: Key,
   slices: readonly EndpointSlice[],
   service: Service | undefined,
 ): readonly Endpoint[] {
-  const number = Number(partsOf(backend).section);
+  const number = Number.parseInt(partsOf(backend).section, 10);
   const port = service?.spec.ports?.find((one) => one.port === number && (one.protocol ?? 'TCP') === 'TCP');
   if (!port) return [];
   const endpoints = new Map<string, Endpoint>();

@@ -1,5 +1,5 @@
 /** One filter, of whatever list: its definition is found, its references are resolved, its spec is compiled. Knows no order. */
-import type { AnyFilterDefinition } from '../contract/filter.ts';
+import type { AnyFilterDefinition, FilterBackendProtocol } from '../contract/filter.ts';
 import type { FilterConfig } from '../contract/gateway-config.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { ResolvedBackend } from './4-resolve-backends.ts';
@@ -9,7 +9,7 @@ import type { HTTPBackendRef, LocalObjectReference } from './resource-types.ts';
 export interface FilterSurroundings {
   /** In the order in which they run. */
   readonly definitions: readonly AnyFilterDefinition[];
-  resolveBackend(ref: HTTPBackendRef): ResolvedBackend;
+  resolveBackend(ref: HTTPBackendRef, protocol?: FilterBackendProtocol): ResolvedBackend;
   readonly findExtension: FindExtension;
 }
 
@@ -45,8 +45,8 @@ function compileFilter(definition: AnyFilterDefinition, spec: unknown, around: F
   let unresolved: Problem | undefined;
   let refused: Problem | undefined;
   const result = definition.compile(spec, {
-    resolveBackend(ref) {
-      const resolved = around.resolveBackend(ref as HTTPBackendRef);
+    resolveBackend(ref, protocol) {
+      const resolved = around.resolveBackend(ref as HTTPBackendRef, protocol);
       if ('config' in resolved) return { backend: resolved.key };
       if ('problem' in resolved) unresolved ??= resolved.problem;
       else refused ??= resolved.refused;

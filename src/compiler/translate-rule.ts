@@ -28,7 +28,7 @@ export interface TranslatedRule {
 export interface RuleSurroundings {
   readonly definitions: FilterSurroundings['definitions'];
   readonly findExtension: FilterSurroundings['findExtension'];
-  resolveBackend(ref: HTTPBackendRef): ResolvedBackend;
+  readonly resolveBackend: FilterSurroundings['resolveBackend'];
 }
 
 /** Where a rule stands. */
@@ -44,8 +44,8 @@ export function translateRule(rule: HTTPRouteRule, place: RulePlace, around: Rul
   const tracked: RuleSurroundings = {
     definitions: around.definitions,
     findExtension: around.findExtension,
-    resolveBackend(ref) {
-      const resolved = around.resolveBackend(ref);
+    resolveBackend(ref, protocol) {
+      const resolved = around.resolveBackend(ref, protocol);
       if ('config' in resolved) backends.set(resolved.key, resolved.config);
       return resolved;
     },
