@@ -76,11 +76,8 @@ const DENIED = 7;
 function answerTo({ strings, headers, source }: Asked): Uint8Array {
   const [scheme, value = ''] = (headers['authorization'] ?? '').split(' ');
   if (scheme === 'Status') {
-    const status = message([1, Number(value)]);
-    return message(
-      [1, message([1, DENIED])],
-      [2, message([1, status], [2, option('x-refused', 'yes')], [3, 'refused'])],
-    );
+    const code = message([1, Number(value)]);
+    return message([1, message([1, DENIED])], [2, message([1, code], [2, option('x-refused', 'yes')], [3, 'refused'])]);
   }
   if (scheme !== 'Bearer') return message([1, message([1, DENIED])]);
   const own = Object.keys(headers).filter((name) => name.startsWith('x-tenant') || name.startsWith(':'));

@@ -8,7 +8,6 @@ import type {
 } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
-import type { ResolvedBackend } from './4-resolve-backends.ts';
 import { translateMatches } from './http-matches.ts';
 import { translateFilters, type TranslatedFilters } from './rule-filters.ts';
 import type { FilterSurroundings } from './translate-filter.ts';
