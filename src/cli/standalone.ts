@@ -1,5 +1,5 @@
 /** Headgate in one process: resources in, proxy workers out, wired together. What happens is told only through the events. */
-import { createChannel } from '../channel/in-process.ts';
+import { createChannel, type Channel } from '../channel/in-process.ts';
 import { selectGateways } from '../compiler/1-select-gateways.ts';
 import { addressesToListenOn } from '../compiler/address-requests.ts';
 import { unsupportedAddress } from '../compiler/addresses.ts';
@@ -20,14 +20,11 @@ import type { ResourceSet } from '../model/resources.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import { filterDefinitions } from '../filters/index.ts';
 import { policyDefinitions } from '../policies/index.ts';
-import { Workers } from '../infrastructure/workers.ts';
+import type { Infrastructure, InfrastructureEvents } from '../infrastructure/infrastructure.ts';
 import { kinds } from '../model/kinds.ts';
-import { createLogSink, type LogSink } from '../proxy/observe/log-sink.ts';
-import { MetricsHub } from '../proxy/observe/metrics-hub.ts';
-import type { WorkerReport } from '../proxy/observe/observer.ts';
 import { endpointNotes } from './endpoint-notes.ts';
 import { byWhom } from './system-errors.ts';
-import { workerDataFor, workerEntry } from './worker-start.ts';
+import { WorkerProxies } from './worker-proxies.ts';
 
 export interface StandaloneOptions {
   readonly source: Source;
@@ -38,6 +35,8 @@ export interface StandaloneOptions {
   readonly accessLog: 'off' | 'text' | 'json';
   /** Absent: the resources come from files. */
   readonly cluster?: ClusterParts;
+  /** Where the proxies run; absent: they are workers of this process. */
+  readonly createInfrastructure?: (channel: Channel, events: InfrastructureEvents) => Infrastructure;
   onEvent(event: ControllerEvent): void;
   /** Something a person should see, such as a worker that is being replaced. */
   onTrouble(message: string): void;
@@ -52,18 +51,13 @@ export interface ClusterParts {
   onCompiled(compiled: Omit<Compiled, 'config'>, resources: ResourceSet): void;
 }
 
-/** What of the access log may still be on its way to a slow reader when the process ends. */
-const flushMs = 1000;
-
 /** How long after a listener could not be opened it is tried again. */
 const retryMs = 2000;
 
 export class Standalone {
   readonly #options: StandaloneOptions;
   readonly #controller: Controller;
-  readonly #workers: Workers;
-  readonly #metrics = new MetricsHub();
-  readonly #accessLog: LogSink = createLogSink({ fd: 1 });
+  readonly #infrastructure: Infrastructure;
   readonly #source = new AbortController();
   #isDraining = false;
   #retry: NodeJS.Timeout | undefined;
@@ -73,17 +67,14 @@ export class Standalone {
     const { workers, defaultAddresses, accessLog } = options;
     const channel = createChannel();
     this.#controller = new Controller(this.#parts(channel));
-    this.#workers = new Workers({
-      count: workers,
-      entry: workerEntry,
-      workerData: workerDataFor({ workers, defaultAddresses, accessLog }),
-      channel,
+    const events: InfrastructureEvents = {
       onAcknowledged: (version, problems) => this.#acknowledge(version, problems),
       onRefused: (version, message) => this.#controller.refuse(version, message),
       onTrouble: (message) => options.onTrouble(message),
-      onReport: (worker, report) => this.#receive(worker, report as WorkerReport),
-      onExit: (worker) => this.#metrics.forget(worker),
-    });
+    };
+    this.#infrastructure =
+      options.createInfrastructure?.(channel, events) ??
+      new WorkerProxies({ workers, defaultAddresses, accessLog, channel, ...events });
   }
 
   get view(): ControllerView {
@@ -94,22 +85,17 @@ export class Standalone {
     return this.#controller.isReady && !this.#isDraining;
   }
 
-  /** Workers and source come up side by side; resolves when both have. */
+  /** Proxies and source come up side by side; resolves when the proxies have. */
   async start(): Promise<void> {
-    const workers = this.#workers.start();
+    const proxies = this.#infrastructure.start();
     this.#controller.start(this.#source.signal);
-    await workers;
+    await proxies;
   }
 
+  /** Empty where the proxies are processes of their own, which are asked themselves. */
   metrics(): string {
-    const { config } = this.view;
-    this.#metrics.clear('headgate_certificate_expiry_timestamp_seconds');
-    for (const { origin, notAfterMs } of Object.values(config.certificates)) {
-      const labels = { namespace: origin.namespace, secret: origin.name };
-      this.#metrics.set('headgate_certificate_expiry_timestamp_seconds', labels, notAfterMs / 1000);
-    }
-    this.#metrics.set('headgate_access_log_dropped_total', { at: 'output' }, this.#accessLog.droppedLines);
-    return this.#metrics.render();
+    const proxies = this.#infrastructure;
+    return proxies instanceof WorkerProxies ? proxies.renderMetrics(this.view.config.certificates) : '';
   }
 
   /** Not ready from now on; resolves when the last exchange has ended, `graceMs` at most. */
@@ -117,11 +103,10 @@ export class Standalone {
     this.#isDraining = true;
     clearTimeout(this.#retry);
     this.#source.abort();
-    await this.#workers.drain(graceMs);
-    await this.#accessLog.flush(flushMs);
+    await this.#infrastructure.drain(graceMs);
   }
 
-  #parts(channel: ReturnType<typeof createChannel>): ControllerParts {
+  #parts(channel: Channel): ControllerParts {
     const { defaultAddresses, backends: mapped, cluster } = this.#options;
     const compilerOptions: CompilerOptions = {
       filters: filterDefinitions,
@@ -172,16 +157,6 @@ export class Standalone {
     // Others give ports up, interfaces come up, permissions are given: none of that is an edit.
     const isWorthIt = problems.some(({ reason }) => reason !== 'InvalidCertificate');
     if (isWorthIt && !this.#isDraining) this.#retry = setTimeout(() => this.#controller.retry(), retryMs);
-  }
-
-  #receive(worker: number, report: WorkerReport): void {
-    if (report.type === 'metrics') {
-      this.#metrics.receive(worker, report);
-      return;
-    }
-    const { text, lines, written } = report;
-    // The worker sees what is done, and drops what would be too much.
-    this.#accessLog.write(text, lines, () => (new Float64Array(written)[0]! += text.length));
   }
 }
 

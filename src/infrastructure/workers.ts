@@ -3,7 +3,8 @@
  * calls a version acknowledged. Knows nothing of what a proxy does with a message.
  */
 import { Worker } from 'node:worker_threads';
-import type { FromProxy, ListenerProblem, ToProxy } from '../contract/messages.ts';
+import type { FromProxy, ToProxy } from '../contract/messages.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import type { Infrastructure, InfrastructureEvents, MessageFeed } from './infrastructure.ts';
 
 export interface WorkersOptions extends InfrastructureEvents {
@@ -30,8 +31,6 @@ interface Slot {
   readonly number: number;
   worker: Worker | null;
   unsubscribe: () => void;
-  acknowledged: number;
-  problems: readonly ListenerProblem[];
   startedAtMs: number;
   respawnMs: number;
   respawnTimer: NodeJS.Timeout | undefined;
@@ -42,11 +41,12 @@ interface Slot {
 export class Workers implements Infrastructure {
   readonly #options: WorkersOptions;
   readonly #slots: Slot[];
+  readonly #acknowledgements: Acknowledgements<Slot>;
   #state: 'running' | 'draining' | 'closed' = 'running';
-  #announced = 0;
 
   constructor(options: WorkersOptions) {
     this.#options = options;
+    this.#acknowledgements = new Acknowledgements((version, problems) => options.onAcknowledged(version, problems));
     this.#slots = Array.from({ length: options.count }, (_, number) => newSlot(number));
   }
 
@@ -93,7 +93,7 @@ export class Workers implements Infrastructure {
     const worker = new Worker(entry, { workerData: workerData(slot.number), name: `proxy-${slot.number}` });
     slot.worker = worker;
     slot.startedAtMs = performance.now();
-    slot.acknowledged = 0;
+    this.#acknowledgements.add(slot);
     let cause = '';
     worker.on('message', (message: unknown) => this.#receive(slot, message));
     worker.on(
@@ -116,12 +116,11 @@ export class Workers implements Infrastructure {
     this.#options.onExit?.(slot.number);
     slot.onGone?.();
     if (this.#state !== 'running') return;
+    this.#acknowledgements.remove(slot);
     const livedMs = performance.now() - slot.startedAtMs;
     slot.respawnMs = livedMs > STABLE_MS ? FIRST_RESPAWN_MS : Math.min(MAX_RESPAWN_MS, slot.respawnMs * 2);
     this.#options.onTrouble(`Proxy worker ${slot.number} ended and is replaced in ${slot.respawnMs} ms: ${cause}`);
     slot.respawnTimer = setTimeout(() => void this.#spawn(slot), slot.respawnMs);
-    // Those that live on may have been waiting for this one only.
-    this.#announce();
   }
 
   #receive(slot: Slot, message: unknown): void {
@@ -132,9 +131,7 @@ export class Workers implements Infrastructure {
     const answer = JSON.parse(message) as FromProxy;
     switch (answer.type) {
       case 'ack':
-        slot.acknowledged = answer.version;
-        slot.problems = answer.problems;
-        this.#announce();
+        this.#acknowledgements.acknowledge(slot, answer.version, answer.problems);
         break;
       case 'nack':
         this.#options.onRefused(answer.version, answer.message);
@@ -144,15 +141,6 @@ export class Workers implements Infrastructure {
         break;
     }
   }
-
-  /** Tells of a version once all that run have it. A later version stands for those before it. */
-  #announce(): void {
-    const running = this.#slots.filter((slot) => slot.worker !== null);
-    const version = Math.min(...running.map((slot) => slot.acknowledged));
-    if (running.length === 0 || version <= this.#announced) return;
-    this.#announced = version;
-    this.#options.onAcknowledged(version, distinct(running.flatMap((slot) => slot.problems)));
-  }
 }
 
 function newSlot(number: number): Slot {
@@ -160,8 +148,6 @@ function newSlot(number: number): Slot {
     number,
     worker: null,
     unsubscribe: () => {},
-    acknowledged: 0,
-    problems: [],
     startedAtMs: 0,
     respawnMs: FIRST_RESPAWN_MS / 2,
     respawnTimer: undefined,
@@ -177,12 +163,4 @@ let newest: { readonly message: ToProxy; readonly text: string } | null = null;
 function send(slot: Slot, message: ToProxy): void {
   if (newest?.message !== message) newest = { message, text: JSON.stringify(message) };
   slot.worker?.postMessage(newest.text);
-}
-
-function distinct(problems: readonly ListenerProblem[]): ListenerProblem[] {
-  return [
-    ...new Map(
-      problems.map((problem) => [`${problem.listener} ${problem.reason} ${problem.message}`, problem]),
-    ).values(),
-  ];
 }

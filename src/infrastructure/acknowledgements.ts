@@ -1,0 +1,53 @@
+/** Which version all proxies serve: adds up what each of them says. Knows nothing of how they are reached. */
+import type { ListenerProblem } from '../contract/messages.ts';
+
+/** One proxy's answer to the newest version it has answered. */
+interface Answer {
+  version: number;
+  problems: readonly ListenerProblem[];
+}
+
+export class Acknowledgements<Proxy> {
+  readonly #answers = new Map<Proxy, Answer>();
+  readonly #onAcknowledged: (version: number, problems: readonly ListenerProblem[]) => void;
+  #announced = 0;
+
+  constructor(onAcknowledged: (version: number, problems: readonly ListenerProblem[]) => void) {
+    this.#onAcknowledged = onAcknowledged;
+  }
+
+  /** Nothing is acknowledged until this proxy has answered too. */
+  add(proxy: Proxy): void {
+    this.#answers.set(proxy, { version: 0, problems: [] });
+  }
+
+  /** Those that live on may have been waiting for this one only. */
+  remove(proxy: Proxy): void {
+    if (this.#answers.delete(proxy)) this.#announce();
+  }
+
+  acknowledge(proxy: Proxy, version: number, problems: readonly ListenerProblem[]): void {
+    const answer = this.#answers.get(proxy);
+    if (!answer) return;
+    answer.version = version;
+    answer.problems = problems;
+    this.#announce();
+  }
+
+  /** Tells of a version once all that run have it. A later version stands for those before it. */
+  #announce(): void {
+    const answers = [...this.#answers.values()];
+    const version = Math.min(...answers.map((answer) => answer.version));
+    if (answers.length === 0 || version <= this.#announced) return;
+    this.#announced = version;
+    this.#onAcknowledged(version, distinct(answers.flatMap(({ problems }) => problems)));
+  }
+}
+
+function distinct(problems: readonly ListenerProblem[]): ListenerProblem[] {
+  return [
+    ...new Map(
+      problems.map((problem) => [`${problem.listener} ${problem.reason} ${problem.message}`, problem]),
+    ).values(),
+  ];
+}
