@@ -43,6 +43,11 @@ export class ChannelClient {
     this.#options = options;
   }
 
+  /** As the controller last said. */
+  get config(): GatewayConfig {
+    return this.#config;
+  }
+
   start(): void {
     this.#connect();
   }
@@ -79,7 +84,9 @@ export class ChannelClient {
       }
     });
     socket.once('connect', () => {
-      socket.write(toLine({ type: 'hello', protocol: channelProtocol, version: this.#options.version } satisfies Hello));
+      socket.write(
+        toLine({ type: 'hello', protocol: channelProtocol, version: this.#options.version } satisfies Hello),
+      );
     });
     socket.on('error', (error) => (problem = error.message));
     socket.once('close', () => {
@@ -105,7 +112,9 @@ export class ChannelClient {
     if (!this.#isGreeted) {
       const { type, protocol, version } = message as Hello;
       if (type !== 'hello' || protocol !== channelProtocol)
-        throw new Error(`the controller (${version}) speaks another protocol than this proxy (${this.#options.version})`);
+        throw new Error(
+          `the controller (${version}) speaks another protocol than this proxy (${this.#options.version})`,
+        );
       this.#isGreeted = true;
       this.#tell('');
       return;

@@ -2,8 +2,9 @@
  * The controller's end of the channel to proxies in other processes of this host: a Unix socket, one connection a proxy.
  * Carries messages; what they mean is the business of whoever takes the proxies.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { dirname } from 'node:path';
 import { channelProtocol, type Hello } from '../contract/channel-messages.ts';
 import type { FromProxy, ToProxy } from '../contract/messages.ts';
 import { createLineReader, toLine } from './lines.ts';
@@ -39,6 +40,7 @@ const maxQueuedBytes = 64 * 1024 * 1024;
 /** Resolves once it listens. Rejects with EADDRINUSE where another process answers on that path, or with the system's error. */
 export async function startChannelServer(options: ChannelServerOptions): Promise<ChannelServer> {
   const { path } = options;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   await clearPath(path);
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
@@ -48,10 +50,11 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
+    // The configuration holds private keys: nobody but the user of this process may read it, from the first moment on.
+    const mask = process.umask(0o177);
     server.listen(path, resolve);
+    process.umask(mask);
   });
-  // The configuration holds private keys: nobody but the user of this process may read it.
-  chmodSync(path, 0o600);
   return {
     close: () =>
       new Promise((resolve) => {

@@ -11,6 +11,7 @@ import {
 } from './arguments.ts';
 import { UserError } from './user-error.ts';
 import type { ControllerOptions } from './commands/controller.ts';
+import type { ProxyOptions } from './commands/proxy.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { StatusOptions } from './commands/status.ts';
 import { version } from './version.ts';
@@ -33,6 +34,7 @@ function program(): Command {
     .showHelpAfterError('(see --help)');
   addRun(commands);
   addController(commands);
+  addProxy(commands);
   addStatus(commands);
   commands
     .command('version')
@@ -61,6 +63,16 @@ const graceOption = () =>
     .default(60_000, '60s')
     .argParser(parseDurationMs);
 
+const channelOption = () =>
+  new Option('--channel <path>', 'the Unix socket between a controller and its proxies').default(
+    '/run/headgate/channel.sock',
+  );
+
+const addressOption = () =>
+  new Option('--address <ip>', 'address for Gateways that name none; may be repeated')
+    .default([], 'all addresses')
+    .argParser(parseAddress);
+
 function addRun(commands: Command): void {
   commands
     .command('run')
@@ -68,11 +80,7 @@ function addRun(commands: Command): void {
     .argument('<path...>', 'YAML or JSON files, folders, kustomizations')
     .addOption(workersOption())
     .addOption(adminOption())
-    .addOption(
-      new Option('--address <ip>', 'address for Gateways that name none; may be repeated')
-        .default([], 'all addresses')
-        .argParser(parseAddress),
-    )
+    .addOption(addressOption())
     .addOption(
       new Option('--backend <namespace/name:port=host:port>', 'send a Service port to this process; may be repeated')
         .default([], 'none')
@@ -101,10 +109,14 @@ function addController(commands: Command): void {
     .option('--kubeconfig <file>', 'how the cluster is reached; default: KUBECONFIG, the pod, or ~/.kube/config')
     .option('--context <name>', 'a context of the kubeconfig other than the current one')
     .addOption(
-      new Option('--infrastructure <kind>', 'where the proxies run: threads of this process')
-        .choices(['workers'])
+      new Option(
+        '--infrastructure <kind>',
+        'where the proxies run: workers are threads of this process, proxies are processes started by `headgate proxy`',
+      )
+        .choices(['workers', 'proxies'])
         .default('workers'),
     )
+    .addOption(channelOption())
     .addOption(
       new Option('--address-pool <range>', 'CIDR, or from-to: each Gateway gets an address of this host out of it')
         .makeOptionMandatory()
@@ -128,6 +140,27 @@ function addController(commands: Command): void {
       const { controller } = await import('./commands/controller.ts');
       const leaderElection = options.leaderElection === 'true';
       await controller({ ...options, leaderElection, admin: resolvedAdmin(options.admin) });
+    });
+}
+
+function addProxy(commands: Command): void {
+  commands
+    .command('proxy')
+    .description('carry traffic for a `headgate controller --infrastructure proxies` of this host')
+    .addOption(channelOption())
+    .addOption(workersOption())
+    .addOption(adminOption())
+    .addOption(addressOption())
+    .addOption(logFormatOption())
+    .addOption(
+      new Option('--access-log <format>', 'a line for each request, to standard output')
+        .choices(['auto', 'off', 'text', 'json'])
+        .default('off'),
+    )
+    .addOption(graceOption())
+    .action(async (options: ProxyOptions) => {
+      const { proxy } = await import('./commands/proxy.ts');
+      await proxy({ ...options, admin: resolvedAdmin(options.admin) });
     });
 }
 

@@ -2,6 +2,10 @@
 import { outputTo } from '../../lib/output.ts';
 import { startAdminApi } from '../../controller/admin-api.ts';
 import type { AddressRange } from '../../controller/address-range.ts';
+import type { Channel } from '../../channel/in-process.ts';
+import { startChannelServer } from '../../channel/server.ts';
+import type { InfrastructureEvents } from '../../infrastructure/infrastructure.ts';
+import { RemoteProxies, type RemoteProxiesOptions } from '../../infrastructure/remote-proxies.ts';
 import { findAccess } from '../../kube/find-access.ts';
 import { Cluster } from '../cluster.ts';
 import { createNarrator } from '../narrator.ts';
@@ -15,7 +19,9 @@ import { adminText, consoleFor, pagesOf, type RunOptions } from './run.ts';
 export interface ControllerOptions extends Pick<RunOptions, 'workers' | 'admin' | 'logFormat' | 'accessLog' | 'grace'> {
   readonly kubeconfig?: string;
   readonly context?: string;
-  readonly infrastructure: 'workers';
+  readonly infrastructure: 'workers' | 'proxies';
+  /** Path of the socket where `proxies` find this controller. */
+  readonly channel: string;
   readonly addressPool: AddressRange;
   readonly leaderElection: boolean;
 }
@@ -42,6 +48,10 @@ export async function controller(options: ControllerOptions): Promise<void> {
     backends: [],
     accessLog: options.accessLog === 'auto' ? 'off' : options.accessLog,
     cluster: cluster.parts,
+    ...(options.infrastructure === 'proxies' && {
+      createInfrastructure: (channel: Channel, events: InfrastructureEvents) =>
+        new RemoteProxies({ channel, ...events, listen: listenAt(options.channel, events) }),
+    }),
     onEvent: createNarrator({ log, style, write: (text) => output.write(text), defaultAddresses: [] }),
     onTrouble: (message) => log.error(message),
   });
@@ -63,4 +73,21 @@ export async function controller(options: ControllerOptions): Promise<void> {
   });
   cluster.start();
   await standalone.start();
+}
+
+/** Where processes started by `headgate proxy` come to. */
+function listenAt(path: string, { onTrouble }: InfrastructureEvents): RemoteProxiesOptions['listen'] {
+  return async (onProxy) => {
+    try {
+      return await startChannelServer({ path, version, onProxy, onTrouble });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      const way =
+        code === 'EADDRINUSE'
+          ? 'end that one, or choose another path'
+          : 'choose a path in a folder that may be written to';
+      throw new UserError(`the channel for proxies cannot be opened at ${path}: ${message}; ${way} (--channel)`);
+    }
+  };
 }
