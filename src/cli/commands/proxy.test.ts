@@ -70,7 +70,7 @@ function start(t: TestContext, ...args: readonly string[]): { child: ChildProces
 function startLoad(port: number) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
   const answers = new Map<string, number>();
-  let isStopped = false;
+  const stopped = new AbortController();
   const ask = () =>
     new Promise<string>((resolve) => {
       const request = http.get({ host: address, port, agent }, (response) => {
@@ -84,7 +84,7 @@ function startLoad(port: number) {
       request.on('error', (error) => resolve(error.message));
     });
   const loop = async (): Promise<void> => {
-    while (!isStopped) {
+    while (!stopped.signal.aborted) {
       const answer = await ask();
       answers.set(answer, (answers.get(answer) ?? 0) + 1);
     }
@@ -94,7 +94,7 @@ function startLoad(port: number) {
     answers,
     countOf: (answer: string) => answers.get(answer) ?? 0,
     async stop() {
-      isStopped = true;
+      stopped.abort();
       await loops;
       agent.destroy();
     },
@@ -129,8 +129,13 @@ test('a controller that is killed and comes again costs no request, and what cha
   const startController = () =>
     start(
       t,
-      ...['controller', '--infrastructure', 'proxies', '--channel', channel, '--kubeconfig', kubeconfig],
-      ...['--address-pool', `${address}-127.98.0.9`, '--leader-election', 'false', '--admin', `127.0.0.1:${admins[0]}`],
+      'controller',
+      '--infrastructure=proxies',
+      `--channel=${channel}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--address-pool=${address}-127.98.0.9`,
+      '--leader-election=false',
+      `--admin=127.0.0.1:${admins[0]}`,
     );
   const proxy = start(t, 'proxy', '--channel', channel, '--workers', '2', '--admin', `127.0.0.1:${admins[1]}`);
   const first = startController();
