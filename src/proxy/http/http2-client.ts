@@ -76,9 +76,10 @@ export class Http2ClientConnection implements ConnectionOwner, UpstreamCarrier, 
     return this.#isConnected;
   }
 
-  /** One more request fits. */
+  /** One more request fits, and would leave soon. */
   get hasRoom(): boolean {
     const { core } = this;
+    if (core.sender.output.isBlocked) return false;
     return core.isOpen && core.active < Math.min(core.peer.maxConcurrentStreams, this.#limits.http2Streams);
   }
 

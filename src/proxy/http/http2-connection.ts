@@ -12,7 +12,7 @@ import { type ControlHost, readControlFrame } from './http2-control.ts';
 import { FloodGuard, Glitch } from './http2-flood-guard.ts';
 import { type HeadersHost, InboundHeaders } from './http2-inbound-headers.ts';
 import { InboundData, type DataHost } from './http2-inbound-data.ts';
-import { Inflow } from './http2-inflow.ts';
+import { firstWindow, Inflow } from './http2-inflow.ts';
 import { KeepAlive } from './http2-keep-alive.ts';
 import { Http2Sender, type SenderOwner } from './http2-sender.ts';
 import { ownSettings, PeerSettings } from './http2-settings.ts';
@@ -26,7 +26,7 @@ export interface ConnectionOwner {
   onNewStream(stream: Http2Stream, block: HeaderBlock): void;
   /** A stream has ended, in whatever way. */
   onStreamEnd(): void;
-  /** The peer's settings (again), or its GOAWAY: which streams can be opened has changed. */
+  /** The peer's settings (again), its GOAWAY, or it reads again: which streams can be opened has changed. */
   onPeerChange(): void;
   /** No stream will ever be opened or answered again. At most once. */
   onEnd(reason: string): void;
@@ -78,6 +78,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   /** Streams above this are not taken any more. */
   lastTakenId = MAX_STREAM_ID;
   readonly inflow: Inflow;
+  readonly #firstWindow: number;
   readonly #data = new InboundData(this);
   readonly #sweepMs: number;
   /** Asks backends; clients are given up by what they do not send or take. */
@@ -101,6 +102,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     this.guard = new FloodGuard(limits.http2Glitches, wheel.now);
     this.sender = new Http2Sender(socket, this, limits.bufferBytes);
     this.inflow = new Inflow(this.sender, limits);
+    this.#firstWindow = firstWindow(options.role, limits);
     this.#sweepMs = sweepMsOf(limits, options.idleTimeoutMs);
     this.#keepAlive = this.isServer ? null : new KeepAlive(limits, this.sender, wheel.now);
     socket.on('error', () => {});
@@ -207,6 +209,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
 
   onOutputDrain(): void {
     this.sender.pump();
+    this.#owner.onPeerChange();
   }
 
   // FrameReceiver
@@ -334,7 +337,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   #addStream(id: number, hasHead: 0 | 1): Http2Stream {
     const options = {
       sendWindow: this.sender.initialWindow,
-      receiveWindow: this.inflow.streamWindow,
+      receiveWindow: this.#firstWindow,
       hasHead,
       now: this.wheel.now,
     };

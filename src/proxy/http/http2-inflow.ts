@@ -1,6 +1,7 @@
 /**
  * Flow control of what is received: the connection's window is given back on receipt, a stream's on consumption. So a slow
- * stream never blocks its neighbours, and memory is bounded by streams times their window. Knows no frames.
+ * stream never blocks its neighbours, and memory is bounded by streams times their window. What a backend may send
+ * at first is little, and grows while it is taken: clients that read nothing must not fill our memory. Knows no frames.
  */
 import { DEFAULT_WINDOW } from './frame.ts';
 import type { Http2Sender } from './http2-sender.ts';
@@ -11,8 +12,15 @@ export interface InflowLimits {
   readonly http2ConnectionWindow: number;
 }
 
+const FIRST_CLIENT_WINDOW = 16 * 1024;
+
+/** The window with which each stream begins. */
+export function firstWindow(role: 'server' | 'client', { http2StreamWindow }: InflowLimits): number {
+  return role === 'server' ? http2StreamWindow : Math.min(http2StreamWindow, FIRST_CLIENT_WINDOW);
+}
+
 export class Inflow {
-  readonly streamWindow: number;
+  readonly #streamWindow: number;
   readonly #connectionWindow: number;
   readonly #sender: Http2Sender;
   #left: number;
@@ -20,7 +28,7 @@ export class Inflow {
 
   constructor(sender: Http2Sender, limits: InflowLimits) {
     this.#sender = sender;
-    this.streamWindow = limits.http2StreamWindow;
+    this.#streamWindow = limits.http2StreamWindow;
     // It cannot be made smaller than what the protocol starts with.
     this.#connectionWindow = Math.max(limits.http2ConnectionWindow, DEFAULT_WINDOW);
     this.#left = this.#connectionWindow;
@@ -46,9 +54,12 @@ export class Inflow {
   /** The stream's handler took bytes, or has resumed. */
   consume(stream: Http2Stream, bytes: number): void {
     stream.unreturned += bytes;
-    if (stream.isPaused || stream.isClosed || stream.isRemoteEnded || stream.unreturned < this.streamWindow / 2) return;
-    this.#sender.returnWindow(stream.id, stream.unreturned);
-    stream.receiveWindow += stream.unreturned;
+    if (stream.isPaused || stream.isClosed || stream.isRemoteEnded || stream.unreturned < stream.windowSize / 2) return;
+    const growth = Math.min(stream.windowSize, this.#streamWindow - stream.windowSize);
+    const returned = stream.unreturned + growth;
+    this.#sender.returnWindow(stream.id, returned);
+    stream.windowSize += growth;
+    stream.receiveWindow += returned;
     stream.unreturned = 0;
   }
 }

@@ -66,7 +66,7 @@ async function mutateFor(milliseconds: number): Promise<void> {
 }
 
 async function mutateAndMeasure(): Promise<void> {
-  for (const milliseconds of [1000, 3000]) {
+  for (const milliseconds of [500, 2000]) {
     await mutateFor(milliseconds);
     for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
     process.send!(measure(0));

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { defaultLimits } from '../limits.ts';
 import { Field, FieldList } from './fields.ts';
-import { Backend, poolTo, request } from './http2-client-testing.ts';
+import { Backend, poolTo, request, ScriptedBackend } from './http2-client-testing.ts';
 import { FrameFlag, FrameType } from './frame.ts';
 import { frame, Response, until } from './http2-testing.ts';
 import { BODY_UNKNOWN } from './streams.ts';
@@ -89,10 +89,51 @@ test('a paused response stops at its window and harms no other', async () => {
   client.pool.open(request(), quick);
   await until(() => quick.isOver, 'the other response');
   assert.equal(quick.bytes, 1024 * 1024);
-  assert.equal(slow.bytes, defaultLimits.http2StreamWindow);
+  assert.equal(slow.bytes, 16 * 1024, 'the first window');
   upstream.resumeResponse();
   await until(() => slow.isOver, 'the slow response');
   assert.deepEqual([slow.error, slow.bytes], [null, 1024 * 1024]);
+});
+
+test('the window of a response that is taken grows to its limit', async () => {
+  using backend = await new Backend().listen();
+  backend.server.on('stream', (stream: http2.ServerHttp2Stream) => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200 });
+    stream.end(Buffer.alloc(1024 * 1024, 'x'));
+  });
+  using client = poolTo(backend.port);
+  const slow = new Response();
+  const upstream = client.pool.open(request(), slow);
+  const take = slow.onResponseData.bind(slow);
+  let pausedAt = 0;
+  slow.onResponseData = (buffer, start, end) => {
+    take(buffer, start, end);
+    if (pausedAt > 0 || slow.bytes < 300_000) return;
+    pausedAt = slow.bytes;
+    upstream.pauseResponse();
+  };
+  await until(() => pausedAt > 0, 'a part of the response');
+  const quick = new Response();
+  client.pool.open(request(), quick);
+  await until(() => quick.isOver, 'the other response');
+  const unasked = slow.bytes - pausedAt;
+  // What was taken last is given back by halves of the window.
+  const limit = defaultLimits.http2StreamWindow;
+  assert.ok(unasked >= limit / 2 && unasked <= limit, `${unasked} bytes`);
+});
+
+test('requests wait with us, not in memory of the socket, while the backend reads nothing', async () => {
+  using backend = await new ScriptedBackend().listen();
+  using client = poolTo(backend.port, { limits: { ...defaultLimits, http2ConnectionsPerEndpoint: 2 } });
+  const headers = new FieldList([new Field('x-long', 'x'.repeat(50_000))]);
+  for (let i = 0; i < 50; i++) client.pool.open(request({ headers }), new Response());
+  // Each connection takes what its buffer holds, and one request more.
+  assert.equal(client.pool.pending, 50);
+  await until(() => backend.connections.length === 2, 'two connections');
+  const heads = () =>
+    backend.connections.flatMap(({ frames }) => frames.filter(({ type }) => type === FrameType.headers));
+  await until(() => heads().length === 50, 'all requests, when it reads');
 });
 
 test('more requests than the backend allows at a time go to further connections', async () => {

@@ -19,6 +19,9 @@ export interface SenderOwner extends OutputOwner {
 /** Bodies are copied in loops below this length: a call costs more. */
 const SHORT_COPY = 64;
 
+/** What may wait on one of a hundred streams for a window that is closed: a frame. */
+const STREAM_BYTES = 16 * 1024;
+
 /** Room for the pseudo-fields and content-length of a response; requests add their own. */
 const HEAD_OVERHEAD = BLOCK_OVERHEAD + 64;
 
@@ -31,7 +34,7 @@ export class Http2Sender {
   /** DATA frames sent: how often a peer has reason to give window back. */
   dataFrames = 0;
   readonly #owner: SenderOwner;
-  readonly #bufferBytes: number;
+  readonly #streamBytes: number;
   #queue: Http2Stream[] = [];
   #isPumping = false;
   /** The block being written: in the slab, or in a buffer of its own where it is longer than a frame. */
@@ -40,10 +43,10 @@ export class Http2Sender {
   #at = 0;
   #isInSlab = false;
 
-  /** `bufferBytes`: what may wait on one stream, and for the socket, before producers are told to wait. */
+  /** `bufferBytes`: what may wait for the socket before producers are told to wait; on one stream less. */
   constructor(socket: Socket, owner: SenderOwner, bufferBytes: number) {
     this.#owner = owner;
-    this.#bufferBytes = bufferBytes;
+    this.#streamBytes = Math.min(bufferBytes, STREAM_BYTES);
     this.output = new Http2Output(socket, owner, 2 * bufferBytes);
     this.#block = Buffer.alloc(0);
   }
@@ -114,7 +117,7 @@ export class Http2Sender {
     (stream.pending ??= []).push(Buffer.from(buffer.subarray(start, end)));
     stream.pendingBytes += end - start;
     this.#enqueue(stream);
-    if (stream.pendingBytes < this.#bufferBytes) return true;
+    if (stream.pendingBytes < this.#streamBytes) return true;
     stream.isFull = true;
     return false;
   }
@@ -145,7 +148,7 @@ export class Http2Sender {
         stream.isQueued = false;
         if (stream.isEnding) this.#writeEnd(stream);
       }
-      if (stream.isFull && stream.pendingBytes < this.#bufferBytes / 2) {
+      if (stream.isFull && stream.pendingBytes < this.#streamBytes / 2) {
         stream.isFull = false;
         if (!stream.isClosed) stream.handler?.onDrain();
       }

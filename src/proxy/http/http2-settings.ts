@@ -1,6 +1,7 @@
 /** Settings of both sides (RFC 9113 §6.5): what we announce, and what a peer's frame changes. Knows no connection. */
 import type { Limits } from '../limits.ts';
 import { ErrorCode, MAX_FRAME_BYTES, MAX_WINDOW, Setting } from './frame.ts';
+import { firstWindow } from './http2-inflow.ts';
 
 const SETTING_BYTES = 6;
 /** A frame with more is no honest one. */
@@ -63,7 +64,7 @@ export class PeerSettings {
 }
 
 export function ownSettings(role: 'server' | 'client', limits: Limits): readonly (readonly [number, number])[] {
-  const window = [Setting.initialWindowSize, limits.http2StreamWindow] as const;
+  const window = [Setting.initialWindowSize, firstWindow(role, limits)] as const;
   const list = [Setting.maxHeaderListSize, limits.headBytes] as const;
   if (role === 'client') return [[Setting.enablePush, 0], window, list];
   return [[Setting.maxConcurrentStreams, limits.http2Streams], window, list, [Setting.enableConnectProtocol, 1]];

@@ -22,6 +22,8 @@ export class Http2Stream {
   sendWindow: number;
   /** Bytes the peer may send. */
   receiveWindow: number;
+  /** What that is while nothing is on its way. */
+  windowSize: number;
   /** Bytes taken by the handler and not yet given back to the peer. */
   unreturned = 0;
   isPaused = false;
@@ -58,6 +60,7 @@ export class Http2Stream {
     this.id = id;
     this.sendWindow = options.sendWindow;
     this.receiveWindow = options.receiveWindow;
+    this.windowSize = options.receiveWindow;
     this.hasHead = options.hasHead === 1;
     this.markedAt = options.now;
   }
