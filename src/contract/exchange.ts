@@ -13,6 +13,8 @@ export interface ExchangeRequest {
   /** Normalised path with query, as the backend will get it. Filters may replace it. */
   target: string;
   readonly headers: Headers;
+  /** The backend may send trailers. A filter that makes something of them sets it. */
+  takesTrailers: boolean;
 }
 
 export interface ExchangeResponse {
@@ -37,6 +39,10 @@ export interface Exchange {
   readonly clientAddress: string;
   /** Sends a copy of the request (as it stands when it goes to the backend) to another backend and forgets the answer. */
   mirror(backend: Key): void;
+  /** The request's body goes on through this, from its first byte. In onRequest only; by one filter of a rule. */
+  transformRequest(transform: RequestTransform): void;
+  /** The response goes to the client through this, whoever makes it. In onRequest only. */
+  transformResponse(transform: ResponseTransform): void;
   /**
    * Sends a request of the filter's own to a backend. Never rejects; the answer's status may be any. Ends with the exchange.
    * Only while the request is held: in onRequest, and until the promise that it returned is settled.
@@ -47,6 +53,24 @@ export interface Exchange {
    * complete. Empty for a request without one, and for a tunnel. When it may be called: as `call`.
    */
   readBody(maxBytes: number): Promise<Uint8Array | null>;
+}
+
+/** Changes the body of one request, piece by piece. What it is handed is valid only until the call returns. */
+export interface RequestTransform {
+  /** What goes on in place of these bytes; empty: nothing yet. Null: the body is not valid, which is answered with 400. */
+  onData(bytes: Uint8Array): Uint8Array | null;
+  /** What goes on after the last of it. */
+  onEnd(): Uint8Array | null;
+}
+
+/** Changes one response. It is asked once nothing else changes the head any more. */
+export interface ResponseTransform {
+  /** False: the body stays as it is. */
+  onHead(headers: Headers): boolean;
+  /** What goes to the client in place of these bytes; empty: nothing yet. */
+  onData(bytes: Uint8Array): Uint8Array;
+  /** What goes after the last of it. Trailers that are taken from the list go no further. Not called where there is no body. */
+  onEnd(trailers: Headers | null): Uint8Array;
 }
 
 /** A request that a filter makes. */

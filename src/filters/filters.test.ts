@@ -39,11 +39,21 @@ interface Given {
 function exchangeOf({ method = 'GET', target = '/', headers, pathPrefix, port = 80, scheme = 'http' }: Given = {}) {
   const mirrored: string[] = [];
   const exchange: Exchange = {
-    request: { method, scheme, authority: 'a.com', host: 'a.com', target, headers: headersOf(headers) },
+    request: {
+      method,
+      scheme,
+      authority: 'a.com',
+      host: 'a.com',
+      target,
+      headers: headersOf(headers),
+      takesTrailers: false,
+    },
     response: { status: 200, headers: headersOf() },
     match: { pathPrefix, listenerPort: port, listenerProtocol: 'HTTP' },
     clientAddress: '192.0.2.1',
     mirror: (backend) => void mirrored.push(backend),
+    transformRequest: () => {},
+    transformResponse: () => {},
     call: async () => ({ failure: 'NoBackend' }),
     readBody: async () => null,
   };

@@ -3,6 +3,7 @@ import type { AnyFilterDefinition } from '../contract/filter.ts';
 import { cors } from './cors/cors.ts';
 import { directResponse } from './direct-response/direct-response.ts';
 import { externalAuth } from './external-auth/external-auth.ts';
+import { grpcWeb } from './grpc-web/grpc-web.ts';
 import { requestHeaderModifier } from './request-header-modifier/request-header-modifier.ts';
 import { requestMirror } from './request-mirror/request-mirror.ts';
 import { requestRedirect } from './request-redirect/request-redirect.ts';
@@ -15,6 +16,8 @@ export const filterDefinitions: readonly AnyFilterDefinition[] = [
   cors,
   // Before all that may answer, so that also refusals and redirections carry the fields a user adds.
   responseHeaderModifier,
+  // Before whatever else may answer or look at a call: from here on it is plain gRPC.
+  grpcWeb,
   // Before everything that acts on requests: it judges what the client sent, and nobody learns anything before.
   externalAuth,
   // Before what prepares a request for a backend: there is none.

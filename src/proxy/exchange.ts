@@ -10,18 +10,22 @@ import type {
   ExchangeMatch,
   ExchangeRequest,
   ExchangeResponse,
+  RequestTransform,
+  ResponseTransform,
 } from '../contract/exchange.ts';
 import type { ClientCertificate } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import { plainAddress } from './client-identity.ts';
 import { HeldBody } from './exchange-held-body.ts';
 import type { FinishedExchange } from './exchange-observer.ts';
+import { bufferOf, TransformedDownstream } from './exchange-transforms.ts';
 import type { ExchangeTimer } from './exchange-timer.ts';
 import { ExchangeWaits } from './exchange-waits.ts';
 import { FieldList } from './http/fields.ts';
 import {
   BODY_NONE,
   BODY_TUNNEL,
+  BODY_UNKNOWN,
   type ConnectionInfo,
   type Downstream,
   type RequestHead,
@@ -51,6 +55,8 @@ export interface ExchangeSteps {
   onResponseEnd(run: ExchangeRun, trailers: FieldList | null): void;
   onUpstreamError(run: ExchangeRun, error: UpstreamError): void;
   onDownstreamClose(run: ExchangeRun, reason: string): void;
+  /** A filter cannot read the request's body. */
+  onBadBody(run: ExchangeRun): void;
   /** The body sent so far must not wait longer than this turn. */
   flushSoon(run: ExchangeRun): void;
   /** Null: there is no such backend. */
@@ -80,7 +86,7 @@ export class ExchangeRun
     FinishedExchange
 {
   readonly head: RequestHead;
-  readonly downstream: Downstream;
+  downstream: Downstream;
   readonly connection: ConnectionInfo;
   readonly steps: ExchangeSteps;
 
@@ -93,10 +99,10 @@ export class ExchangeRun
   path = '';
   query = '';
   readonly headers: FieldList;
-  readonly bodyLength: number;
+  bodyLength: number;
   readonly upgrade: string;
   readonly expectsContinue: boolean;
-  readonly takesTrailers: boolean;
+  takesTrailers: boolean;
 
   // What took it.
   listener: ListenerRuntime | null = null;
@@ -130,6 +136,7 @@ export class ExchangeRun
   isRequestEnded: boolean;
   isRequestPaused = false;
   isFlushQueued = false;
+  requestTransform: RequestTransform | null = null;
   requestTrailers: FieldList | null = null;
   held: HeldBody | null = null;
   /** All that was sent to the backend is in `held`, so that it can be sent again. */
@@ -210,6 +217,21 @@ export class ExchangeRun
     else this.mirrorKeys.push(backend);
   }
 
+  transformRequest(transform: RequestTransform): void {
+    if (this.requestTransform !== null) throw new Error('a filter changes the body of this request already');
+    if (this.bodyLength === BODY_NONE || this.bodyLength === BODY_TUNNEL) return;
+    this.requestTransform = transform;
+    this.bodyLength = BODY_UNKNOWN;
+    const early = this.held;
+    this.held = null;
+    if (early !== null) this.#takeTransformed(transform.onData(early.whole()));
+    if (this.isRequestEnded) this.#takeTransformed(transform.onEnd());
+  }
+
+  transformResponse(transform: ResponseTransform): void {
+    this.downstream = new TransformedDownstream(this.downstream, transform);
+  }
+
   async call(backend: Key, request: CallRequest): Promise<CallResponse | CallFailure> {
     if (this.isOver) return { failure: 'ExchangeOver' };
     const call = this.steps.call(this, backend, request);
@@ -259,6 +281,11 @@ export class ExchangeRun
   onRequestData(buffer: Buffer, start: number, end: number): void {
     if (this.isOver) return;
     this.requestBytes += end - start;
+    if (this.requestTransform === null) this.#takeBody(buffer, start, end);
+    else this.#takeTransformed(this.requestTransform.onData(buffer.subarray(start, end)));
+  }
+
+  #takeBody(buffer: Buffer, start: number, end: number): void {
     if (this.mirrors !== null) this.mirrors.sendData(buffer, start, end);
     const upstream = this.upstream;
     if (upstream === null || this.keepsBody) this.#hold(buffer, start, end);
@@ -273,6 +300,10 @@ export class ExchangeRun
 
   onRequestEnd(trailers: FieldList | null): void {
     if (this.isOver || this.isRequestEnded) return;
+    if (this.requestTransform !== null) {
+      this.#takeTransformed(this.requestTransform.onEnd());
+      if (this.isOver) return;
+    }
     this.isRequestEnded = true;
     this.isRequestPaused = false;
     this.requestTrailers = trailers;
@@ -326,6 +357,13 @@ export class ExchangeRun
 
   onUpstreamError(error: UpstreamError): void {
     if (!this.isOver) this.steps.onUpstreamError(this, error);
+  }
+
+  /** What a filter made of the body; null: it is not valid. */
+  #takeTransformed(bytes: Uint8Array | null): void {
+    if (this.isOver) return;
+    if (bytes === null) this.steps.onBadBody(this);
+    else if (bytes.length > 0) this.#takeBody(bufferOf(bytes), 0, bytes.length);
   }
 
   /** Without a backend all must be kept (the client is paused); with one, no more than a repetition is worth. */

@@ -56,6 +56,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     onResponseEnd: tries.onResponseEnd,
     onUpstreamError: tries.onUpstreamError,
     onDownstreamClose: response.abandon,
+    onBadBody: (run) => giveUp(run, replies.badBody, undefined),
     flushSoon: createFlusher(),
     call(run, key, request) {
       const backend = backendOf(key);
@@ -106,6 +107,8 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     const filters = stage.filtersOf(run);
     for (let i = from; i < filters.length; i++) {
       const result = callFilter(filters[i]!, run);
+      // It may have found that the request cannot be answered but so.
+      if (run.isOver) return;
       if (result === undefined) continue;
       if (!isPromise(result)) return response.reply(run, result);
       waitForFilter(run, result, () => runFilters(run, stage, i + 1));
@@ -164,11 +167,15 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   function onRequestTimeout(run: ExchangeRun): void {
     run.requestTimer = null;
     if (run.isOver) return;
-    const hasStarted = run.responseState === 'started';
     // Before its head an endpoint that is this slow has failed; afterwards the client may be the slow one.
-    abortTry(run, hasStarted ? undefined : false);
-    if (hasStarted) response.cut(run, replies.requestTimeout);
-    else response.reply(run, replies.requestTimeout);
+    giveUp(run, replies.requestTimeout, run.responseState === 'started' ? undefined : false);
+  }
+
+  /** `isGood` is the verdict on the endpoint. */
+  function giveUp(run: ExchangeRun, reply: LocalReply, isGood: boolean | undefined): void {
+    abortTry(run, isGood);
+    if (run.responseState === 'started') response.cut(run, reply);
+    else response.reply(run, reply);
   }
 
   return {

@@ -8,6 +8,7 @@ import type { UpstreamError } from './http/streams.ts';
 /** Answers of forwarding itself. The reason is what access logs and metrics show; each text says whose turn it is. */
 export const replies = {
   badTarget: { status: 400, reason: 'BadTarget', body: 'bad request: the path is not valid\n' },
+  badBody: { status: 400, reason: 'BadBody', body: 'bad request: the body is not valid\n' },
   misdirected: {
     status: 421,
     reason: 'Misdirected',

@@ -77,6 +77,23 @@ test('errors of the service pass as they are, with their text', async () => {
   );
 });
 
+test('white space at the ends of what a service says is no reason to lose its answer', async () => {
+  const unary: Handlers['unary'] = (call, reply) => {
+    const trailers = new grpc.Metadata();
+    trailers.set('padded', ' x ');
+    if (call.request.length > 1) reply({ code: 5, details: 'not found: ', metadata: trailers });
+    else reply(null, call.request, trailers);
+  };
+  await using wire = await GrpcWire.start({ handlers: { unary } });
+  for (const [message, code, details] of [
+    ['x', 0, 'OK'],
+    ['xx', 5, 'not found:'],
+  ] as const) {
+    const answer = await wire.unary(message);
+    assert.deepEqual([answer.code, answer.details, answer.trailers.get('padded')], [code, details, ['x']]);
+  }
+});
+
 test('a method that the service does not have: UNIMPLEMENTED, of the service', async () => {
   await using wire = await GrpcWire.start({ handlers: echo });
   const answer = await wire.unary('x', { method: '/test.Service/None' });

@@ -3,6 +3,15 @@ import type { OwnKind } from '../own-kinds.ts';
 
 export const ownKinds: readonly OwnKind[] = [
   {
+    "kind": "GrpcWeb",
+    "plural": "grpcwebs",
+    "description": "Lets clients of a rule speak gRPC-Web, in binary and as text, to backends that speak gRPC.",
+    "schema": {
+      "type": "object",
+      "properties": {}
+    }
+  },
+  {
     "kind": "DirectResponse",
     "plural": "directresponses",
     "description": "Answers the requests of a rule or a listener with a fixed response, without a backend.",

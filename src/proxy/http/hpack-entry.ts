@@ -25,6 +25,8 @@ export const HpackRole = {
   expect: 13,
   malformed: 14,
   dropped: 15,
+  /** A regular field but for white space at the ends of its value, which is gone from `field`: see `HpackEntry`. */
+  padded: 16,
 } as const;
 export type HpackRole = (typeof HpackRole)[keyof typeof HpackRole];
 
@@ -61,19 +63,23 @@ export class HpackEntry {
   readonly size: number;
 
   constructor(name: string, value: string) {
-    this.field = new Field(name, value);
     this.role = roleOf(name, value);
+    // A request or anything with a meaning of its own is malformed by it (RFC 9113 §8.2.1). gRPC servers send such messages, and
+    // may have it stripped (grpc/grpc: doc/PROTOCOL-HTTP2.md, "Custom-Metadata").
+    this.field = new Field(name, this.role === HpackRole.padded ? value.replace(/^[ \t]+|[ \t]+$/g, '') : value);
     this.size = name.length + value.length + ENTRY_OVERHEAD;
   }
 }
 
 /** RFC 9113 §8.2.1: lower-case tokens; no CR, LF, NUL or other controls, no white space at the ends. */
 function roleOf(name: string, value: string): HpackRole {
-  if (!isFieldValue(value) || isPadded(value)) return HpackRole.malformed;
+  if (!isFieldValue(value)) return HpackRole.malformed;
+  const padded = isPadded(value);
   const role = roles.get(name);
-  if (role !== undefined) return role;
-  if (name.charCodeAt(0) === 0x3a) return HpackRole.unknownPseudo;
-  return isToken(name) && !hasUpperCase(name) ? HpackRole.regular : HpackRole.malformed;
+  if (role !== undefined) return padded ? HpackRole.malformed : role;
+  if (name.charCodeAt(0) === 0x3a) return padded ? HpackRole.malformed : HpackRole.unknownPseudo;
+  if (!isToken(name) || hasUpperCase(name)) return HpackRole.malformed;
+  return padded ? HpackRole.padded : HpackRole.regular;
 }
 
 function isPadded(value: string): boolean {

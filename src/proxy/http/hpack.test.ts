@@ -100,13 +100,14 @@ test('a list beyond the limits is cut and named, and the table stays right', () 
 
 test('what cannot be passed on is marked', () => {
   const decoder = new HpackDecoder(limits);
-  const role = (name: string, value: string) => {
+  const entryOf = (name: string, value: string) => {
     const bytes = Buffer.from(
       `\0${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`,
       'latin1',
     );
-    return decoder.decode(bytes, 0, bytes.length)!.entries[0]!.role;
+    return decoder.decode(bytes, 0, bytes.length)!.entries[0]!;
   };
+  const role = (name: string, value: string) => entryOf(name, value).role;
   for (const [name, value] of [
     ['A', ''],
     ['', 'x'],
@@ -114,14 +115,18 @@ test('what cannot be passed on is marked', () => {
     ['a:b', ''],
     ['a', 'b\r\nc: d'],
     ['a', 'b\0'],
-    ['a', ' b'],
-    ['a', 'b\t'],
     ['content_length', '1'],
+    ['content-length', ' 1'],
+    [':path', '/ '],
   ] as const) {
     assert.equal(role(name, value), HpackRole.malformed, `${name}: ${value}`);
   }
   assert.equal(role('transfer-encoding', 'chunked'), HpackRole.connectionSpecific);
   assert.equal(role('a', '\xff\x80'), HpackRole.regular);
+  for (const value of [' b', 'b\t', ' \tb ']) {
+    const entry = entryOf('a', value);
+    assert.deepEqual([entry.role, entry.field.value], [HpackRole.padded, 'b']);
+  }
 });
 
 test('a field sent again takes one byte, found by identity or by its text; secrets never enter the table', () => {

@@ -21,6 +21,7 @@ export function readResponseHead(block: HeaderBlock): Http2ResponseHead | null {
   for (const { role, field } of block.entries) {
     switch (role) {
       case HpackRole.regular:
+      case HpackRole.padded:
       case HpackRole.cookie:
       case HpackRole.expect:
         isRegular = true;

@@ -31,7 +31,8 @@ export function trailersOf(block: HeaderBlock | null): FieldList | null {
   if (block === null) return null;
   const fields: Field[] = [];
   for (const { field, role } of block.entries) {
-    if (role === HpackRole.regular && field.kind === 0 && !refusedNames.has(field.name)) fields.push(field);
+    const isPassedOn = role === HpackRole.regular || role === HpackRole.padded;
+    if (isPassedOn && field.kind === 0 && !refusedNames.has(field.name)) fields.push(field);
   }
   return fields.length === 0 ? null : new FieldList(fields, null, false);
 }

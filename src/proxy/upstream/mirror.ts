@@ -145,7 +145,8 @@ function copyOf(request: UpstreamRequest): UpstreamRequest {
     bodyLength: request.bodyLength,
     upgrade: '',
     expectsContinue: false,
-    takesTrailers: false,
+    // Its trailers are thrown away too, but gRPC servers refuse calls without.
+    takesTrailers: request.takesTrailers,
     clientCertificate: request.clientCertificate,
   };
 }

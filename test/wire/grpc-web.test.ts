@@ -1,0 +1,171 @@
+/** gRPC-Web through the whole proxy: what a browser's client sends and gets, before a real gRPC server. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as grpc from '@grpc/grpc-js';
+import { grpcWeb } from '../../src/filters/grpc-web/grpc-web.ts';
+import { until } from '../until.ts';
+import { GrpcWire, type Handlers } from './grpc-harness.ts';
+import { WireClient } from './wire-client.ts';
+
+const filters = [grpcWeb];
+
+const handlers: Handlers = {
+  unary(call, reply) {
+    const text = call.request.toString();
+    if (text === 'refuse') return reply({ code: 9, details: 'not now' });
+    const trailers = new grpc.Metadata();
+    trailers.set('seen', `by ${String(call.metadata.get('x-user'))}`);
+    reply(null, Buffer.from(text.toUpperCase()), trailers);
+  },
+  serverStream(call) {
+    for (const part of ['one', 'two', 'three']) call.write(Buffer.from(part));
+    call.end();
+  },
+};
+
+function messageOf(text: string): Buffer {
+  const frame = Buffer.alloc(5 + text.length);
+  frame.writeUInt32BE(text.length, 1);
+  frame.write(text, 5);
+  return frame;
+}
+
+/** Padded pieces, one after another. */
+function decode(text: string): Buffer {
+  return Buffer.concat((text.match(/[^=]+={0,2}/g) ?? []).map((part) => Buffer.from(part, 'base64')));
+}
+
+interface WebAnswer {
+  readonly status: number;
+  readonly type: string | null;
+  readonly headers: Headers;
+  readonly messages: readonly string[];
+  /** Of the last frame. */
+  readonly trailers: string;
+}
+
+/** Takes the frames of a body apart. */
+function framesOf(body: Buffer): Pick<WebAnswer, 'messages' | 'trailers'> {
+  const messages: string[] = [];
+  let trailers = '';
+  for (let at = 0; at < body.length;) {
+    const end = at + 5 + body.readUInt32BE(at + 1);
+    const content = body.toString('latin1', at + 5, end);
+    assert.equal(trailers, '', 'nothing comes after the trailers');
+    if (body[at] === 0x80) trailers = content;
+    else messages.push(content);
+    at = end;
+  }
+  return { messages, trailers };
+}
+
+interface WebCall {
+  readonly wire: GrpcWire;
+  readonly method?: string;
+  readonly body?: Buffer | string;
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+async function call({
+  wire,
+  method = 'Unary',
+  body = messageOf('hi'),
+  type,
+  headers = {},
+}: WebCall): Promise<WebAnswer> {
+  const answer = await fetch(`http://127.0.0.1:${wire.clearPort}/test.Service/${method}`, {
+    method: 'POST',
+    headers: { 'content-type': type ?? 'application/grpc-web+proto', 'x-user': 'me', ...headers },
+    body: new Uint8Array(Buffer.from(body)),
+  });
+  const answerType = answer.headers.get('content-type');
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  const isText = answerType?.startsWith('application/grpc-web-text') === true;
+  const frames = framesOf(isText ? decode(bytes.toString()) : bytes);
+  return { status: answer.status, type: answerType, headers: answer.headers, ...frames };
+}
+
+test('binary: a message, and the trailers as the last frame', async () => {
+  await using wire = await GrpcWire.start({ handlers, filters });
+  const { status, type, messages, trailers } = await call({ wire });
+  assert.deepEqual([status, type, messages], [200, 'application/grpc-web+proto', ['HI']]);
+  assert.match(trailers, /^grpc-status: 0\r\n/m);
+  assert.match(trailers, /^seen: by me\r\n/m);
+  assert.deepEqual([wire.log()[0]!.grpcStatus, wire.log()[0]!.requestBytes], [0, 7]);
+});
+
+test('text: the request in padded pieces, the answer too', async () => {
+  await using wire = await GrpcWire.start({ handlers, filters });
+  const frame = messageOf('hello');
+  for (const cut of [1, 2, 3, 5, frame.length]) {
+    const body = frame.toString('base64', 0, cut) + frame.toString('base64', cut);
+    const { type, messages, trailers } = await call({ wire, body, type: 'application/grpc-web-text' });
+    assert.deepEqual([type, messages], ['application/grpc-web-text+proto', ['HELLO']]);
+    assert.match(trailers, /^grpc-status: 0\r\n/m);
+  }
+});
+
+test('the answer is in the encoding that Accept asks for', async () => {
+  await using wire = await GrpcWire.start({ handlers, filters });
+  const asText = await call({ wire, headers: { accept: 'application/grpc-web-text' } });
+  assert.deepEqual([asText.type, asText.messages], ['application/grpc-web-text+proto', ['HI']]);
+  const body = messageOf('hi').toString('base64');
+  const headers = { accept: 'application/grpc-web+proto' };
+  const asBytes = await call({ wire, body, headers, type: 'application/grpc-web-text+proto' });
+  assert.deepEqual([asBytes.type, asBytes.messages], ['application/grpc-web+proto', ['HI']]);
+});
+
+test('a stream of messages', async () => {
+  await using wire = await GrpcWire.start({ handlers, filters });
+  for (const type of ['application/grpc-web', 'application/grpc-web-text']) {
+    const body = type.endsWith('text') ? messageOf('go').toString('base64') : messageOf('go');
+    const { messages, trailers } = await call({ wire, method: 'ServerStream', body, type });
+    assert.deepEqual(messages, ['one', 'two', 'three']);
+    assert.match(trailers, /^grpc-status: 0\r\n/m);
+  }
+});
+
+test('an error of the service without a message, and one of our own, stand in the head', async () => {
+  await using wire = await GrpcWire.start({ handlers, filters });
+  const refused = await call({ wire, body: messageOf('refuse') });
+  assert.deepEqual(
+    [refused.status, refused.type, refused.headers.get('grpc-status'), refused.headers.get('grpc-message')],
+    [200, 'application/grpc-web+proto', '9', 'not%20now'],
+  );
+  await using empty = await GrpcWire.start({ filters });
+  const unavailable = await call({ wire: empty });
+  assert.deepEqual([unavailable.status, unavailable.headers.get('grpc-status')], [200, '14']);
+});
+
+test('a call that is cut while it runs ends with the status in its last frame', async () => {
+  const serverStream: Handlers['serverStream'] = (stream) => stream.write(Buffer.from('first'));
+  await using wire = await GrpcWire.start({ handlers: { serverStream }, filters, rule: { requestTimeoutMs: 150 } });
+  const { messages, trailers } = await call({ wire, method: 'ServerStream' });
+  assert.deepEqual(messages, ['first']);
+  assert.match(trailers, /^grpc-status: 4\r\n/m);
+});
+
+test('what is no base64 is refused; other types pass untouched', async () => {
+  await using wire = await GrpcWire.start({ handlers, filters });
+  for (const body of ['AAAA*AAA', 'AAAAA', 'AA=A', '====']) {
+    const { headers } = await call({ wire, body, type: 'application/grpc-web-text' });
+    assert.equal(headers.get('grpc-status'), '13', body);
+  }
+  assert.deepEqual(new Set(wire.log().map(({ reason }) => reason)), new Set(['BadBody']));
+  assert.equal((await wire.unary('plain')).code, 0);
+});
+
+test('a message arrives although the rest of the stream is open, and a piece that ends within a group waits', async () => {
+  await using wire = await GrpcWire.start({ handlers, filters });
+  const client = await WireClient.connect({ port: wire.clearPort });
+  const text = messageOf('hello').toString('base64');
+  client.send(
+    'POST /test.Service/Unary HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web-text\r\n' +
+      `Content-Length: ${text.length}\r\n\r\n`,
+  );
+  await client.sendPieces([...text]);
+  await until(() => client.received.endsWith('0\r\n\r\n'), 'the end of the answer');
+  assert.match(client.received, /^HTTP\/1\.1 200 OK\r\n/);
+  client.close();
+});
