@@ -87,7 +87,7 @@ test('white space at the ends of what a service says is no reason to lose its an
   await using wire = await GrpcWire.start({ handlers: { unary } });
   for (const [message, code, details] of [
     ['x', 0, 'OK'],
-    ['xx', 5, 'not found:'],
+    ['xx', 5, 'not found: '],
   ] as const) {
     const answer = await wire.unary(message);
     assert.deepEqual([answer.code, answer.details, answer.trailers.get('padded')], [code, details, ['x']]);
@@ -210,21 +210,28 @@ test('a call that has begun and lasts too long ends with DEADLINE_EXCEEDED in it
   assert.deepEqual([wire.log()[0]!.grpcStatus, wire.log()[0]!.reason], [4, 'RequestTimeout']);
 });
 
-test('a server that dies in mid-stream: UNAVAILABLE after what it had sent; the next call finds another', async () => {
-  const dying = await startServer({ serverStream: (call) => call.write(Buffer.from('first')) });
-  const other = await startServer(echo);
-  await using wire = await GrpcWire.start({ ports: [dying.port, other.port] });
-  const call = serverStream(wire);
-  const received: Buffer[] = [];
-  const ended = statusOf(call);
-  call.on('data', (part: Buffer) => {
-    received.push(part);
-    dying.server.forceShutdown();
+test('a server that dies in mid-stream: UNAVAILABLE after what it had sent; the next calls find another', async () => {
+  const hit: number[] = [];
+  const starting = [0, 1].map((i) => {
+    return startServer({ ...echo, serverStream: (call) => (hit.push(i), call.write(Buffer.from('first'))) });
   });
-  assert.equal((await ended).code, status.UNAVAILABLE);
-  assert.equal(received.length, 1);
-  for (let i = 0; i < 4; i++) assert.equal((await wire.unary('x')).code, 0);
-  other.server.forceShutdown();
+  const [first, second] = await Promise.all(starting);
+  const servers = [first!, second!];
+  await using wire = await GrpcWire.start({ ports: servers.map(({ port }) => port) });
+  try {
+    const call = serverStream(wire);
+    const received: Buffer[] = [];
+    const ended = statusOf(call);
+    call.on('data', (part: Buffer) => {
+      received.push(part);
+      servers[hit[0]!]!.server.forceShutdown();
+    });
+    assert.equal((await ended).code, status.UNAVAILABLE);
+    assert.equal(received.length, 1);
+    for (let i = 0; i < 4; i++) assert.equal((await wire.unary('x')).code, 0);
+  } finally {
+    for (const { server } of servers) server.forceShutdown();
+  }
 });
 
 test('retry codes of the rule fit the gRPC status of an answer without a message', async () => {
