@@ -1,6 +1,9 @@
-/** Starts an echo backend for each loopback EndpointSlice of an example, named after its Service. */
+/**
+ * Starts a backend for each loopback EndpointSlice of an example: an echo named after its Service, or what the example has
+ * under the Service's name (`auth.ts`, with a function `startBackend`).
+ */
 import type { Server } from 'node:http';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { startEcho } from './echo.ts';
@@ -19,10 +22,17 @@ export async function startBackends(folder: string, onRequest?: (line: string) =
     const name = slice.metadata.labels['kubernetes.io/service-name']!;
     for (const { addresses } of slice.endpoints) {
       const port = slice.ports[0]!.port;
-      servers.push(await startEcho({ name, port, address: addresses[0]!, ...(onRequest && { onRequest }) }));
+      const start = await ownBackend(join(folder, `${name}.ts`));
+      servers.push(await start({ name, port, address: addresses[0]!, ...(onRequest && { onRequest }) }));
     }
   }
   return servers;
+}
+
+async function ownBackend(path: string): Promise<typeof startEcho> {
+  if (!existsSync(path)) return startEcho;
+  const { startBackend } = (await import(path)) as { startBackend: typeof startEcho };
+  return startBackend;
 }
 
 function endpointSlices(folder: string): EndpointSlice[] {
