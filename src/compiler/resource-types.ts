@@ -5,7 +5,6 @@ export type {
   GatewayClass,
   HTTPBackendRef,
   HTTPRoute,
-  HTTPRouteFilter,
   HTTPRouteMatch,
   HTTPRouteRule,
   LabelSelector,
