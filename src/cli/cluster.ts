@@ -11,7 +11,8 @@ import type { ClusterAccess } from '../kube/access.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import { LeaderElection } from '../kube/lease.ts';
 import type { Log } from '../lib/log.ts';
-import { partsOf, type Key } from '../contract/keys.ts';
+import { keyOf, partsOf, type Key } from '../contract/keys.ts';
+import type { ResourceName } from '../model/resources.ts';
 import { createKubernetesSource, type KubernetesSource } from '../sources/kubernetes.ts';
 import type { ClusterParts } from './standalone.ts';
 
@@ -20,6 +21,8 @@ export interface ClusterOptions {
   readonly addressPool: AddressRange;
   /** `Alone`: no other replica runs, so nobody need be asked. */
   readonly election: 'Lease' | 'Alone';
+  /** The addresses of Gateways have to be looked at anew. */
+  onAddresses(): void;
   readonly log: Log;
 }
 
@@ -31,6 +34,8 @@ export class Cluster {
   readonly parts: ClusterParts;
   readonly #options: ClusterOptions;
   readonly #failures = new Set<string>();
+  /** Of Gateways while others lead. */
+  readonly #seenAddresses = new Map<Key, string>();
   readonly #client: KubeClient;
   readonly #writer: StatusWriter;
   readonly #services: KubernetesServices;
@@ -43,7 +48,7 @@ export class Cluster {
     this.source = createKubernetesSource({
       client: this.#client,
       cluster: access.server,
-      onObserved: (kind, name) => this.#writer.observed(kind, name),
+      onObserved: (kind, name) => this.#observe(kind, name),
       onFault: (error) =>
         log.error(`A bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
       onKindState: (kind, state) => this.#tellState(kind, state.type === 'Failing' ? state.error.message : ''),
@@ -64,7 +69,11 @@ export class Cluster {
       onError: (object, { message }) => log.warn(`${object} could not be written; it is tried again: ${message}`),
     });
     this.parts = {
-      pool: new AddressPool({ range: addressPool, previous: (key) => this.#addressesOf(key) }),
+      pool: new AddressPool({
+        range: addressPool,
+        previous: (key) => this.#addressesOf(key),
+        decides: () => this.isLeader,
+      }),
       facts: () => this.#facts(),
       onCompiled: ({ statuses, infrastructure }, resources) => {
         this.#services.take(infrastructure, resources);
@@ -111,9 +120,21 @@ export class Cluster {
         log.info('This replica leads: it writes the statuses and what Gateways get beside their proxies.');
         this.#writer.rewrite();
         this.#services.work();
+        // Gateways may have waited for somebody who gives addresses.
+        this.#options.onAddresses();
       },
       onError: ({ message }) => log.warn(`The lease ${access.namespace}/${leaseName} could not be had: ${message}`),
     });
+  }
+
+  #observe(kind: string, name: ResourceName): void {
+    this.#writer.observed(kind, name);
+    if (kind !== 'Gateway' || this.isLeader) return;
+    const key = keyOf(kind, ...(name.split('/') as [string, string]));
+    const text = this.#addressesOf(key).join();
+    if (text === (this.#seenAddresses.get(key) ?? '')) return;
+    this.#seenAddresses.set(key, text);
+    this.#options.onAddresses();
   }
 
   #facts(): ReturnType<ClusterParts['facts']> {

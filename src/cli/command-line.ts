@@ -68,6 +68,11 @@ const channelOption = () =>
     '/run/headgate/channel.sock',
   );
 
+const portsOption = () =>
+  new Option('--ports <sharing>', 'shared: replicas on this host listen on the same ports, so that one may end')
+    .choices(['exclusive', 'shared'])
+    .default('exclusive');
+
 const addressOption = () =>
   new Option('--address <ip>', 'address for Gateways that name none; may be repeated')
     .default([], 'all addresses')
@@ -122,6 +127,7 @@ function addController(commands: Command): void {
         .makeOptionMandatory()
         .argParser(parseAddressPool),
     )
+    .addOption(portsOption())
     .addOption(
       new Option('--leader-election <boolean>', 'false: no other replica runs')
         .choices(['true', 'false'])
@@ -151,6 +157,7 @@ function addProxy(commands: Command): void {
     .addOption(workersOption())
     .addOption(adminOption())
     .addOption(addressOption())
+    .addOption(portsOption())
     .addOption(logFormatOption())
     .addOption(
       new Option('--access-log <format>', 'a line for each request, to standard output')

@@ -33,6 +33,8 @@ export interface StandaloneOptions {
   readonly defaultAddresses: readonly string[];
   readonly backends: readonly MappedBackend[];
   readonly accessLog: 'off' | 'text' | 'json';
+  /** `Shared`: replicas of this process may listen on the same ports. Absent: `Exclusive`. */
+  readonly ports?: 'Exclusive' | 'Shared';
   /** Absent: the resources come from files. */
   readonly cluster?: ClusterParts;
   /** Where the proxies run; absent: they are workers of this process. */
@@ -64,7 +66,7 @@ export class Standalone {
 
   constructor(options: StandaloneOptions) {
     this.#options = options;
-    const { workers, defaultAddresses, accessLog } = options;
+    const { workers, defaultAddresses, accessLog, ports = 'Exclusive' } = options;
     const channel = createChannel();
     this.#controller = new Controller(this.#parts(channel));
     const events: InfrastructureEvents = {
@@ -74,7 +76,7 @@ export class Standalone {
     };
     this.#infrastructure =
       options.createInfrastructure?.(channel, events) ??
-      new WorkerProxies({ workers, defaultAddresses, accessLog, channel, ...events });
+      new WorkerProxies({ workers, defaultAddresses, accessLog, ports, channel, ...events });
   }
 
   get view(): ControllerView {
@@ -90,6 +92,11 @@ export class Standalone {
     const proxies = this.#infrastructure.start();
     this.#controller.start(this.#source.signal);
     await proxies;
+  }
+
+  /** Something other than the resources has changed that the compiler looks at. */
+  recompile(): void {
+    this.#controller.recompile();
   }
 
   /** Empty where the proxies are processes of their own, which are asked themselves. */

@@ -12,6 +12,8 @@ export interface WorkerProxiesOptions extends InfrastructureEvents {
   /** What Gateways without addresses listen on. */
   readonly defaultAddresses: readonly string[];
   readonly accessLog: 'off' | 'text' | 'json';
+  /** `Shared`: replicas of this process may listen on the same ports. */
+  readonly ports: 'Exclusive' | 'Shared';
   readonly channel: MessageFeed;
 }
 
@@ -23,12 +25,12 @@ export class WorkerProxies implements Infrastructure {
   readonly #metrics = new MetricsHub();
   readonly #accessLog: LogSink = createLogSink({ fd: 1 });
 
-  constructor({ workers, defaultAddresses, accessLog, ...options }: WorkerProxiesOptions) {
+  constructor({ workers, defaultAddresses, accessLog, ports, ...options }: WorkerProxiesOptions) {
     this.#workers = new Workers({
       ...options,
       count: workers,
       entry: workerEntry,
-      workerData: workerDataFor({ workers, defaultAddresses, accessLog }),
+      workerData: workerDataFor({ workers, defaultAddresses, accessLog, ports }),
       onReport: (worker, report) => this.#receive(worker, report as WorkerReport),
       onExit: (worker) => this.#metrics.forget(worker),
     });

@@ -70,3 +70,22 @@ test('after a restart a Gateway gets what its status says', () => {
   const addresses = pool('127.1.0.1-127.1.0.9', { 'Gateway/n/b': ['127.1.0.1'] });
   assert.deepEqual(of(addresses.assign([claim('b'), claim('a')])), { b: '127.1.0.1', a: '127.1.0.2' });
 });
+
+test('who does not decide takes what another replica gave, waits for it, and goes on from there when it decides', () => {
+  const given: Record<string, string[]> = { 'Gateway/n/a': ['127.1.0.5'] };
+  let decides = false;
+  const addresses = new AddressPool({
+    range: parseAddressRange('127.1.0.1-127.1.0.9')!,
+    previous: (key) => given[key] ?? [],
+    decides: () => decides,
+  });
+  const claims = [claim('a'), claim('b')];
+  assert.deepEqual(of(addresses.assign(claims)), { a: '127.1.0.5', b: 'AddressNotAssigned' });
+  given['Gateway/n/b'] = ['127.1.0.6'];
+  assert.deepEqual(of(addresses.assign(claims)), { a: '127.1.0.5', b: '127.1.0.6' });
+  given['Gateway/n/a'] = ['127.1.0.7'];
+  assert.deepEqual(of(addresses.assign(claims)), { a: '127.1.0.7', b: '127.1.0.6' });
+  decides = true;
+  given['Gateway/n/a'] = ['127.1.0.8'];
+  assert.deepEqual(of(addresses.assign([...claims, claim('c')])), { a: '127.1.0.7', b: '127.1.0.6', c: '127.1.0.1' });
+});

@@ -18,6 +18,8 @@ export interface AddressPoolOptions {
   readonly range: AddressRange;
   /** What a Gateway had before this process began, from its status: it gets that again if it can. */
   previous(key: Key): readonly string[];
+  /** False: another replica gives the addresses out, and `previous` tells what it gave. Absent: this one does. */
+  decides?(): boolean;
 }
 
 interface Holding {
@@ -73,8 +75,21 @@ export class AddressPool {
   #isNews({ key, wanted }: AddressClaim): boolean {
     const holding = this.#holdings.get(key);
     if (!holding || holding.text !== wanted.join()) return true;
+    if (this.#isOverruled(key, holding)) return true;
     const { problem } = holding.assigned;
     return problem !== null && this.#take({ key, wanted }, 'Try').assigned.problem?.message !== problem.message;
+  }
+
+  /** Another replica gives the addresses out, and gave others. */
+  #isOverruled(key: Key, { assigned }: Holding): boolean {
+    if (this.#decides()) return false;
+    const theirs = this.#options.previous(key).filter((address) => this.#isInRange(address));
+    const ours = assigned.addresses.filter((address) => this.#isInRange(address));
+    return theirs.some((address) => !ours.includes(address));
+  }
+
+  #decides(): boolean {
+    return this.#options.decides?.() ?? true;
   }
 
   #drop(key: Key): void {
@@ -115,10 +130,14 @@ export class AddressPool {
     // What a Gateway gave up a moment ago it may have back at once: its own proxies listen there.
     const isMine = (address: string): boolean => (this.#leaving.get(address)?.key ?? key) === key;
     const had = [...this.#leaving.keys()].filter((address) => this.#leaving.get(address)!.key === key);
-    const before = [...had, ...this.#options.previous(key)].find(
+    const before = [...(this.#decides() ? had : []), ...this.#options.previous(key)].find(
       (address) => this.#isInRange(address) && isFree(address) && isMine(address),
     );
     if (before !== undefined) return { address: before };
+    if (!this.#decides()) {
+      const message = 'waiting for the replica that leads to give it an address';
+      return { problem: { reason: 'AddressNotAssigned', message } };
+    }
     const size = last - first + 1;
     for (let step = 0; step < size; step++) {
       const number = first + ((this.#next - first + step) % size);

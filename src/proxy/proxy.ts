@@ -31,6 +31,8 @@ export interface ProxyOptions {
   readonly defaultAddresses: readonly string[];
   /** Other workers listen on the same ports. */
   readonly isShared?: boolean;
+  /** So may other processes: replicas of this one. */
+  readonly othersMayShare?: boolean;
   /** 48 random bytes that all workers share; absent: its own. */
   readonly ticketKeys?: Buffer;
   readonly limits?: Limits;
@@ -75,13 +77,21 @@ export class Proxy {
       limits,
       wheel,
       isShared: options.isShared ?? false,
+      othersMayShare: options.othersMayShare ?? false,
       defaultAddresses: options.defaultAddresses,
       ticketKeys: options.ticketKeys ?? randomBytes(48),
       createCodec: codecFactory({ hooks, limits, wheel }),
       createObserver: observer.portObserver,
     });
-    const { defaultAddresses } = options;
-    this.#udpPorts = new UdpPorts({ limits, wheel, defaultAddresses, observer: observer.udp, ...environment });
+    const { defaultAddresses, othersMayShare = false } = options;
+    this.#udpPorts = new UdpPorts({
+      limits,
+      wheel,
+      defaultAddresses,
+      othersMayShare,
+      observer: observer.udp,
+      ...environment,
+    });
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 

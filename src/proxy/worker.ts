@@ -17,6 +17,8 @@ export interface WorkerData {
   /** 48 random bytes, the same for all workers of the process. */
   readonly ticketKeys: Uint8Array;
   readonly accessLog: AccessLogFormat | 'off';
+  /** `Shared`: other processes may listen on the same ports. */
+  readonly ports: 'Exclusive' | 'Shared';
 }
 
 /** Serves until it is told to drain; then it has said `drained`, and may be ended. */
@@ -31,7 +33,8 @@ export function runWorker(port: MessagePort, data: WorkerData, filters: readonly
     observer,
     defaultAddresses: data.defaultAddresses,
     // One worker alone asks for the port as such, so that another process on it is noticed.
-    isShared: data.workers > 1,
+    isShared: data.workers > 1 || data.ports === 'Shared',
+    othersMayShare: data.ports === 'Shared',
     ticketKeys: Buffer.from(data.ticketKeys),
   });
   const take = async (message: ToProxy): Promise<void> => {

@@ -24,6 +24,7 @@ export interface ControllerOptions extends Pick<RunOptions, 'workers' | 'admin' 
   readonly channel: string;
   readonly addressPool: AddressRange;
   readonly leaderElection: boolean;
+  readonly ports: 'exclusive' | 'shared';
 }
 
 /** Resolves when it has come up; the process ends by a signal. */
@@ -38,6 +39,7 @@ export async function controller(options: ControllerOptions): Promise<void> {
     access,
     addressPool: options.addressPool,
     election: options.leaderElection ? 'Lease' : 'Alone',
+    onAddresses: () => standalone.recompile(),
     log,
   });
   const standalone = new Standalone({
@@ -47,6 +49,7 @@ export async function controller(options: ControllerOptions): Promise<void> {
     defaultAddresses: [],
     backends: [],
     accessLog: options.accessLog === 'auto' ? 'off' : options.accessLog,
+    ports: options.ports === 'shared' ? 'Shared' : 'Exclusive',
     cluster: cluster.parts,
     ...(options.infrastructure === 'proxies' && {
       createInfrastructure: (channel: Channel, events: InfrastructureEvents) =>

@@ -18,6 +18,7 @@ export interface ProxyOptions extends Pick<
 > {
   /** Path of the controller's socket. */
   readonly channel: string;
+  readonly ports: 'exclusive' | 'shared';
 }
 
 /** Resolves when it has come up; the process ends by a signal, or when the controller asks for it. */
@@ -41,6 +42,7 @@ export async function proxy(options: ProxyOptions): Promise<void> {
     workers,
     defaultAddresses: options.address.length > 0 ? options.address : ['0.0.0.0', '::'],
     accessLog: options.accessLog === 'auto' ? 'off' : options.accessLog,
+    ports: options.ports === 'shared' ? 'Shared' : 'Exclusive',
     channel: client.channel,
     onAcknowledged: (configVersion, problems) => {
       isServing = true;

@@ -36,6 +36,8 @@ export interface PortOptions {
   readonly port: number;
   /** Several workers listen on the same port, and the kernel spreads connections over them. */
   readonly isShared: boolean;
+  /** So may other processes: replicas of this one. */
+  readonly othersMayShare?: boolean;
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
   readonly createCodec: CodecFactory;
@@ -102,10 +104,11 @@ export class Port implements ConnectionHost {
 
   /** Begins to accept; null when it does, otherwise why it cannot. */
   open(): Promise<ListenFailure | null> {
-    const { address, port, isShared } = this.#options;
+    const { address, port, isShared, othersMayShare = false } = this.#options;
     const server = this.#server;
     // Our own workers share the port; with SO_REUSEPORT another process would do so unnoticed, and take part of the traffic.
-    if (isShared && isHeldByOthers(address, port)) return Promise.resolve(listenProblem(inUse, address, port));
+    if (isShared && !othersMayShare && isHeldByOthers(address, port))
+      return Promise.resolve(listenProblem(inUse, address, port));
     return new Promise((resolve) => {
       const onError = (error: NodeJS.ErrnoException) => resolve(listenProblem(error, address, port));
       server.once('error', onError);

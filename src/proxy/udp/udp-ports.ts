@@ -17,6 +17,8 @@ export interface UdpPortsOptions extends Pick<UdpPortOptions, 'observer' | 'rand
   readonly wheel: DeadlineWheel;
   /** Where listeners without addresses listen. */
   readonly defaultAddresses: readonly string[];
+  /** Other processes may have the same ports: replicas of this one. */
+  readonly othersMayShare?: boolean;
 }
 
 interface WantedPort {
@@ -118,7 +120,8 @@ export class UdpPorts {
       return null;
     }
     // Workers share a port, and so do the sockets for one and for all addresses; other processes must not.
-    if (isUdpHeldByOthers(address, number)) return udpListenProblem(inUse, address, number);
+    if (!this.#options.othersMayShare && isUdpHeldByOthers(address, number))
+      return udpListenProblem(inUse, address, number);
     const port = new UdpPort({ ...this.#options, sessions: this.#sessions, address, port: number });
     port.serve(listener);
     const failure = port.open();
