@@ -67,7 +67,7 @@ interface WebCall {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-async function call({
+async function webCall({
   wire,
   method = 'Unary',
   body = messageOf('hi'),
@@ -88,7 +88,7 @@ async function call({
 
 test('binary: a message, and the trailers as the last frame', async () => {
   await using wire = await GrpcWire.start({ handlers, filters });
-  const { status, type, messages, trailers } = await call({ wire });
+  const { status, type, messages, trailers } = await webCall({ wire });
   assert.deepEqual([status, type, messages], [200, 'application/grpc-web+proto', ['HI']]);
   assert.match(trailers, /^grpc-status: 0\r\n/m);
   assert.match(trailers, /^seen: by me\r\n/m);
@@ -100,7 +100,7 @@ test('text: the request in padded pieces, the answer too', async () => {
   const frame = messageOf('hello');
   for (const cut of [1, 2, 3, 5, frame.length]) {
     const body = frame.toString('base64', 0, cut) + frame.toString('base64', cut);
-    const { type, messages, trailers } = await call({ wire, body, type: 'application/grpc-web-text' });
+    const { type, messages, trailers } = await webCall({ wire, body, type: 'application/grpc-web-text' });
     assert.deepEqual([type, messages], ['application/grpc-web-text+proto', ['HELLO']]);
     assert.match(trailers, /^grpc-status: 0\r\n/m);
   }
@@ -108,11 +108,11 @@ test('text: the request in padded pieces, the answer too', async () => {
 
 test('the answer is in the encoding that Accept asks for', async () => {
   await using wire = await GrpcWire.start({ handlers, filters });
-  const asText = await call({ wire, headers: { accept: 'application/grpc-web-text' } });
+  const asText = await webCall({ wire, headers: { accept: 'application/grpc-web-text' } });
   assert.deepEqual([asText.type, asText.messages], ['application/grpc-web-text+proto', ['HI']]);
   const body = messageOf('hi').toString('base64');
   const headers = { accept: 'application/grpc-web+proto' };
-  const asBytes = await call({ wire, body, headers, type: 'application/grpc-web-text+proto' });
+  const asBytes = await webCall({ wire, body, headers, type: 'application/grpc-web-text+proto' });
   assert.deepEqual([asBytes.type, asBytes.messages], ['application/grpc-web+proto', ['HI']]);
 });
 
@@ -120,7 +120,7 @@ test('a stream of messages', async () => {
   await using wire = await GrpcWire.start({ handlers, filters });
   for (const type of ['application/grpc-web', 'application/grpc-web-text']) {
     const body = type.endsWith('text') ? messageOf('go').toString('base64') : messageOf('go');
-    const { messages, trailers } = await call({ wire, method: 'ServerStream', body, type });
+    const { messages, trailers } = await webCall({ wire, method: 'ServerStream', body, type });
     assert.deepEqual(messages, ['one', 'two', 'three']);
     assert.match(trailers, /^grpc-status: 0\r\n/m);
   }
@@ -128,20 +128,20 @@ test('a stream of messages', async () => {
 
 test('an error of the service without a message, and one of our own, stand in the head', async () => {
   await using wire = await GrpcWire.start({ handlers, filters });
-  const refused = await call({ wire, body: messageOf('refuse') });
+  const refused = await webCall({ wire, body: messageOf('refuse') });
   assert.deepEqual(
     [refused.status, refused.type, refused.headers.get('grpc-status'), refused.headers.get('grpc-message')],
     [200, 'application/grpc-web+proto', '9', 'not%20now'],
   );
   await using empty = await GrpcWire.start({ filters });
-  const unavailable = await call({ wire: empty });
+  const unavailable = await webCall({ wire: empty });
   assert.deepEqual([unavailable.status, unavailable.headers.get('grpc-status')], [200, '14']);
 });
 
 test('a call that is cut while it runs ends with the status in its last frame', async () => {
   const serverStream: Handlers['serverStream'] = (stream) => stream.write(Buffer.from('first'));
   await using wire = await GrpcWire.start({ handlers: { serverStream }, filters, rule: { requestTimeoutMs: 150 } });
-  const { messages, trailers } = await call({ wire, method: 'ServerStream' });
+  const { messages, trailers } = await webCall({ wire, method: 'ServerStream' });
   assert.deepEqual(messages, ['first']);
   assert.match(trailers, /^grpc-status: 4\r\n/m);
 });
@@ -149,7 +149,7 @@ test('a call that is cut while it runs ends with the status in its last frame', 
 test('what is no base64 is refused; other types pass untouched', async () => {
   await using wire = await GrpcWire.start({ handlers, filters });
   for (const body of ['AAAA*AAA', 'AAAAA', 'AA=A', '====']) {
-    const { headers } = await call({ wire, body, type: 'application/grpc-web-text' });
+    const { headers } = await webCall({ wire, body, type: 'application/grpc-web-text' });
     assert.equal(headers.get('grpc-status'), '13', body);
   }
   assert.deepEqual(new Set(wire.log().map(({ reason }) => reason)), new Set(['BadBody']));
