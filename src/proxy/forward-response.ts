@@ -94,8 +94,10 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
     },
 
     complete(run, trailers) {
-      if (run.rule!.isGrpc)
-        run.grpcStatus = grpcStatusIn(trailers?.has('grpc-status') ? trailers : run.responseHeaders);
+      if (run.rule!.isGrpc) {
+        const status = grpcStatusIn(trailers);
+        run.grpcStatus = status < 0 ? grpcStatusIn(run.responseHeaders) : status;
+      }
       // The codec reads on past what nobody wants.
       run.resumeRequest();
       run.responseState = 'ended';

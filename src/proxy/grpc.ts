@@ -86,19 +86,33 @@ export function codeOfReset(errorCode: number): number {
 export function grpcStatusIn(fields: Headers | null): number {
   const text = fields?.get('grpc-status');
   if (text === undefined) return -1;
+  if (text === '0') return 0;
   const code = /^\d{1,2}$/.test(text) ? Number(text) : GrpcCode.unknown;
   return code < statuses.length ? code : GrpcCode.unknown;
 }
 
 /** Milliseconds by unit. */
-const units: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+const units = new Map([
+  ['H', 3_600_000],
+  ['M', 60_000],
+  ['S', 1000],
+  ['m', 1],
+  ['u', 1e-3],
+  ['n', 1e-6],
+]);
 
 /** A `grpc-timeout` in milliseconds, fractions too; null: it breaks the grammar (`TimeoutValue TimeoutUnit`, eight digits at most). */
 export function parseTimeout(text: string): number | null {
-  const unit = units[text.slice(-1)];
-  const digits = text.slice(0, -1);
-  if (unit === undefined || !/^\d{1,8}$/.test(digits)) return null;
-  return Number(digits) * unit;
+  const last = text.length - 1;
+  const unit = units.get(text.charAt(last));
+  if (unit === undefined || last < 1 || last > 8) return null;
+  let value = 0;
+  for (let i = 0; i < last; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return null;
+    value = value * 10 + digit;
+  }
+  return value * unit;
 }
 
 /** `grpc-message`: UTF-8, of which all but printable ASCII is percent-encoded, and `%` too. */

@@ -9,6 +9,8 @@ const volatileNames = new Set([
   'cookie',
   'etag',
   'expires',
+  // Clients count it down to the microsecond.
+  'grpc-timeout',
   'last-modified',
   'location',
   'set-cookie',
@@ -23,7 +25,8 @@ const marked = new WeakSet<Field>();
 
 /** Came as a literal that is never indexed; it must leave so too (RFC 7541 §6.2.3). */
 export function markNeverIndexed(field: Field): void {
-  marked.add(field);
+  // Those of these names leave so anyway, and come with every request of many a client.
+  if (!secretNames.has(field.name)) marked.add(field);
 }
 
 /** How a literal is written: its first byte, with the index of the name in the low bits. */
