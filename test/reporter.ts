@@ -1,33 +1,24 @@
-/** What `npm test` prints: a line for each file, failures in full, the runner's totals at the end. */
-import { relative } from 'node:path';
+/** What `npm test` prints: a line for each process (a file, or a group of them), failures in full, the runner's totals at the end. */
+import { tmpdir } from 'node:os';
+import { basename, relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 
-interface Tally {
-  passed: number;
-  failed: number;
-}
-
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const files = new Map<string, Tally>();
   const failures: string[] = [];
   for await (const event of events) {
     if (event.type === 'test:pass' || event.type === 'test:fail') {
       const { file, name, details } = event.data;
       if (details.type === 'suite' || !file) continue;
-      const tally = files.get(file) ?? { passed: 0, failed: 0 };
-      files.set(file, tally);
-      if (event.type === 'test:pass') tally.passed++;
-      else {
-        tally.failed++;
+      if (event.type === 'test:fail')
         failures.push(failureText(relative(process.cwd(), file), name, event.data.details.error));
-      }
     } else if (event.type === 'test:stderr' || event.type === 'test:stdout') {
       yield event.data.message;
     } else if (event.type === 'test:summary') {
       const { file, counts, duration_ms: took } = event.data;
       if (file) {
-        const { passed = 0, failed = 0 } = files.get(file) ?? {};
-        yield `${failed > 0 ? 'FAILED' : 'ok    '} ${relative(process.cwd(), file)}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ''} (${Math.round(took)} ms)\n`;
+        const { passed = 0, failed = 0 } = counts as unknown as Record<string, number>;
+        const name = file.startsWith(tmpdir()) ? basename(file, '.test.mjs') : relative(process.cwd(), file);
+        yield `${failed > 0 ? 'FAILED' : 'ok    '} ${name}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ''} (${Math.round(took)} ms)\n`;
         continue;
       }
       yield failures.map((text) => `\n${text}\n`).join('');

@@ -205,6 +205,7 @@ test('nothing is said of a spec that was not compiled yet', async (t) => {
 
 test('an object that keeps changing is written now and then, and at last as it is', async (t) => {
   const { server, say, writer, status } = await start(t, ['Gateway', 'g']);
+  const startedAt = performance.now();
   const listenersOf = (attachedRoutes: number) => [{ name: 'l', attachedRoutes, conditions: [] }];
   for (let count = 1; count <= 200; count++) {
     say(new Map([[gateway, { listeners: listenersOf(count) }]]));
@@ -215,5 +216,7 @@ test('an object that keeps changing is written now and then, and at last as it i
     const { listeners } = (status('Gateway', 'g') ?? {}) as { listeners?: unknown };
     return isDeepStrictEqual(listeners, listenersOf(200));
   }, 'the last count is written');
-  assert.ok(patches(server).length <= 8, `${patches(server).length} writes`);
+  // The gaps grow to 800 ms: eight writes in the first second and a half.
+  const most = 8 + (performance.now() - startedAt) / 800;
+  assert.ok(patches(server).length <= most, `${patches(server).length} writes`);
 });

@@ -3,6 +3,7 @@
  * It forwards everything to one backend; routing, filters and retries are no part of it.
  */
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import net from 'node:net';
 import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
@@ -26,11 +27,13 @@ export const WAIT_MS = 5000;
 /** Resolves with what `check` returns once that is truthy; looked at after every turn of the loop. */
 export async function until<T>(what: string, check: () => T): Promise<NonNullable<T>> {
   const deadline = performance.now() + WAIT_MS;
-  for (;;) {
+  for (let turn = 0; ; turn++) {
     const value = check();
     if (value) return value;
     if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    // Mostly it comes within a few turns; who waits for time need not burn it.
+    if (turn < 50) await new Promise((resolve) => setImmediate(resolve));
+    else await delay(1);
   }
 }
 
