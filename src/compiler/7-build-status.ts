@@ -70,7 +70,7 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
     }
     for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, shadows, controllerName));
     const top = topStatuses(selection, gateways, { counts, facts, features, resources });
-    ancestry.update(entries);
+    ancestry.update(entries, gateways);
     for (const policy of policies.all) {
       const status = policyStatus(policy, ancestry, controllerName);
       if (status) top.set(policy.key, status);

@@ -2,7 +2,7 @@
 import { partsOf, type Key } from '../contract/keys.ts';
 import type { Condition, Finding } from '../model/conditions.ts';
 import type { ResourceName } from '../model/resources.ts';
-import type { PolicyPlace, ResolvedPolicy, RouteEntries, RouteEntry } from './resolved.ts';
+import type { PolicyPlace, ResolvedGateway, ResolvedPolicy, RouteEntries, RouteEntry } from './resolved.ts';
 import { gatewayGroup, type ParentReference } from './resource-types.ts';
 
 export interface PolicyStatus {
@@ -16,16 +16,17 @@ export interface PolicyStatus {
 /** The API allows so many. */
 const maxAncestors = 16;
 
-/** Which Gateways lead to which Services, kept up to date route by route. */
+/** Which Gateways lead to which Services, kept up to date route by route; the few filters of listeners are looked at anew. */
 export interface Ancestry {
-  update(entries: RouteEntries): void;
-  /** Keys of the Gateways with a route to the Service. */
+  update(entries: RouteEntries, gateways: readonly ResolvedGateway[]): void;
+  /** Keys of the Gateways with a route, or a filter of a listener, that leads to the Service. */
   gatewaysOf(service: ResourceName): Iterable<Key>;
 }
 
 export function createAncestry(): Ancestry {
   /** Routes by Service and Gateway. */
   const counts = new Map<ResourceName, Map<Key, number>>();
+  let ofListeners: readonly (readonly [service: ResourceName, gateway: Key])[] = [];
   const add = (entry: RouteEntry, step: 1 | -1): void => {
     const { services } = entry.translated;
     if (services.length === 0) return;
@@ -42,12 +43,23 @@ export function createAncestry(): Ancestry {
     }
   };
   return {
-    update({ removed, added }) {
+    update({ removed, added }, gateways) {
+      ofListeners = gateways.flatMap(({ key, allListeners }) =>
+        allListeners.flatMap(({ backends = [] }) => backends.map(([backend]) => [serviceOf(backend), key] as const)),
+      );
       for (const entry of removed) add(entry, -1);
       for (const entry of added) add(entry, 1);
     },
-    gatewaysOf: (service) => counts.get(service)?.keys() ?? [],
+    gatewaysOf(service) {
+      const own = ofListeners.filter(([name]) => name === service).map(([, gateway]) => gateway);
+      return new Set([...(counts.get(service)?.keys() ?? []), ...own]);
+    },
   };
+}
+
+function serviceOf(backend: Key): ResourceName {
+  const { namespace, name } = partsOf(backend);
+  return `${namespace}/${name}`;
 }
 
 /** Null where no route of ours leads to a target: then it is not ours to speak. */
