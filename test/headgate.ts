@@ -1,4 +1,4 @@
-/** Starts the real `bin/headgate run` on a folder of its own, for tests of the whole program. */
+/** Starts the real `bin/headgate run` on a folder of its own, and other commands, for tests of the whole program. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -76,4 +76,21 @@ export async function startHeadgate(
     write: (file, text) => replaceFile(join(folder, file), text),
     stop,
   };
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `bin/headgate` with these arguments, to its end. */
+export async function headgate(...args: readonly string[]): Promise<Ended> {
+  const child = spawn(join(root, 'bin/headgate'), args);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data) => (stdout += data));
+  child.stderr.on('data', (data) => (stderr += data));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
 }

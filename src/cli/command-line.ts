@@ -174,8 +174,14 @@ function addProxy(commands: Command): void {
 function addStatus(commands: Command): void {
   commands
     .command('status')
-    .description('show Gateways, listeners, routes and their conditions: of files, or of a running headgate')
+    .description(
+      'show Gateways, listeners, routes and their conditions: of files, of a running headgate, or of a cluster',
+    )
     .argument('[path...]', 'files and folders to judge; without any, a running headgate is asked')
+    .option('-n, --namespace <name>', 'of a cluster: this namespace')
+    .option('-A, --all-namespaces', 'of a cluster: all namespaces')
+    .option('--context <name>', 'of a cluster: a context of the kubeconfig other than the current one')
+    .option('--kubeconfig <file>', 'of a cluster: how it is reached; default: KUBECONFIG, the pod, or ~/.kube/config')
     .addOption(
       new Option('-o, --output <format>', 'how to print it').choices(['table', 'json', 'yaml']).default('table'),
     )

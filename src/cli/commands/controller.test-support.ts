@@ -40,6 +40,8 @@ export async function startServer(t: TestContext): Promise<FakeApiServer> {
 
 export interface RunningController {
   readonly process: ChildProcess;
+  /** Path of a kubeconfig for the server. */
+  readonly kubeconfig: string;
   /** Of its admin API. */
   readonly admin: string;
   /** SIGTERM; its exit code. */
@@ -91,7 +93,7 @@ export async function startController(
   await until(isReady, 'the controller is ready').catch((error: Error) => {
     throw new Error(`${error.message}\n${output}`);
   });
-  return { process: child, admin, stop, output: () => output };
+  return { process: child, kubeconfig, admin, stop, output: () => output };
 }
 
 export const object = (name: string, spec: object): FakeObject => ({

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { startEcho } from '../../../examples/echo.ts';
-import { freePort } from '../../../test/headgate.ts';
+import { freePort, headgate } from '../../../test/headgate.ts';
 import { until } from '../../../test/until.ts';
 import {
   classes,
@@ -89,4 +89,39 @@ test('an address that is asked for is given, if this host has it and no other Ga
   assert.equal(await addressOf('n/f'), '127.99.0.1');
   assert.equal(server.find(leases, 'default/headgate-controller'), undefined);
   assert.equal(await stop(), 0);
+});
+
+test('headgate status shows what the cluster has of Headgate, and what nobody answers for', async (t) => {
+  const server = await startServer(t);
+  const port = await freePort();
+  server.put(classes, ourClass);
+  server.put(classes, { metadata: { name: 'other' }, spec: { controllerName: 'example.com/other' } });
+  server.put(gateways, gateway('one', port));
+  const strange = gateway('strange', port);
+  server.put(gateways, { ...strange, spec: { ...(strange.spec as object), gatewayClassName: 'other' } });
+  putRoute(server, 'one', 'gone');
+  putRoute(server, 'missing', 'gone');
+  const { kubeconfig } = await startController(t, server, '--leader-election', 'false');
+  await untilReason(server, 'n/one', 'Programmed');
+  await until(() => statusOf(server, routes, 'n/one').parents?.length === 1, 'the route has a status');
+  const status = (...flags: string[]) => headgate('status', '--kubeconfig', kubeconfig, ...flags);
+
+  const all = await status('-A');
+  assert.match(all.stdout, /n\/one +headgate +127\.99\.0\.1 +True +True\n/);
+  assert.match(all.stdout, /n\/one +\* +one +True +False \(BackendNotFound\)/);
+  assert.match(all.stdout, /HTTPRoute n\/missing\n +nobody answers for its parent Gateway n\/missing/);
+  assert.doesNotMatch(all.stdout, /strange|Judged from files/);
+  assert.equal(all.code, 1, 'not all is well');
+  assert.deepEqual(await status('-n', 'empty'), {
+    code: 0,
+    stdout: 'There are no Gateways and no routes.\n',
+    stderr: '',
+  });
+  const { items } = JSON.parse((await status('-n', 'n', '-o', 'json')).stdout) as { items: { kind: string }[] };
+  assert.deepEqual(
+    items.map(({ kind }) => kind),
+    ['GatewayClass', 'Gateway', 'HTTPRoute'],
+  );
+  const wrong = await status('-A', 'some.yaml');
+  assert.match(wrong.stderr, /files and a cluster at once/);
 });

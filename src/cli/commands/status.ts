@@ -1,22 +1,25 @@
-/** `headgate status`: judges files without serving them, or asks a running Headgate. Status 1 when something is not accepted. */
+/** `headgate status`: judges files without serving them, asks a running Headgate, or reads what a controller wrote into a cluster. Status 1 when something is not accepted. */
 import { styleFor } from '../../lib/style.ts';
 import { outputTo } from '../../lib/output.ts';
 import { badNewsOf } from '../../controller/statuses.ts';
 import type { HostPort } from '../arguments.ts';
 import { renderStatus } from '../render-status.ts';
 import { hostPort } from '../report.ts';
+import type { ClusterScope } from '../cluster-status.ts';
 import { statusesOf, type StatusDocument } from '../status-document.ts';
 import { UserError } from '../user-error.ts';
 
-export interface StatusOptions {
-  /** Empty: ask the running one. */
+/** Any option of a ClusterScope means a cluster. */
+export interface StatusOptions extends ClusterScope {
+  /** Empty: a cluster, or the running Headgate. */
   readonly paths: readonly string[];
   readonly output: 'table' | 'json' | 'yaml';
   readonly admin: HostPort;
 }
 
-export async function status({ paths, output: format, admin }: StatusOptions): Promise<void> {
-  const document = paths.length > 0 ? await judge(paths) : await ask(admin);
+export async function status(options: StatusOptions): Promise<void> {
+  const { output: format } = options;
+  const document = await read(options);
   const output = outputTo(process.stdout);
   output.write(await rendered(document, format, () => renderStatus(document, styleFor(output, process.env))));
   if (format !== 'table') tellProblems(document);
@@ -27,6 +30,16 @@ export async function status({ paths, output: format, admin }: StatusOptions): P
 function isAccepted(document: StatusDocument): boolean {
   const isClean = [...document.problems, ...document.notes].every(({ severity }) => severity !== 'error');
   return isClean && badNewsOf(statusesOf(document)).every(({ severity }) => severity !== 'error');
+}
+
+async function read({ paths, admin, kubeconfig, context, namespace, allNamespaces }: StatusOptions) {
+  const isCluster = [kubeconfig, context, namespace, allNamespaces].some((option) => option !== undefined);
+  if (!isCluster) return paths.length > 0 ? judge(paths) : ask(admin);
+  if (paths.length > 0) {
+    throw new UserError('files and a cluster at once: leave the files out, or --kubeconfig, --context, -n and -A');
+  }
+  const { clusterStatus } = await import('../cluster-status.ts');
+  return clusterStatus({ kubeconfig, context, namespace, allNamespaces });
 }
 
 async function judge(paths: readonly string[]): Promise<StatusDocument> {
