@@ -24,6 +24,8 @@ export const defaultLimits = {
   /** Of a worker, over all UDP listeners. */
   udpSessions: 10_000,
   udpIdleTimeoutMs: 60_000,
+  /** Nothing carried either way on a TCP connection. */
+  tcpIdleTimeoutMs: 0,
   informationalResponses: 100,
   /** A request that a filter makes to a backend of its own, such as an authorization server: time, and size of the answer's body. */
   filterCallTimeoutMs: 10_000,

@@ -81,6 +81,7 @@ export class Proxy {
       defaultAddresses: options.defaultAddresses,
       ticketKeys: options.ticketKeys ?? randomBytes(48),
       createCodec: codecFactory({ hooks, limits, wheel }),
+      tcp: { limits, wheel, observer: observer.tcp, connectionsOf, ...environment },
       createObserver: observer.portObserver,
     });
     const { defaultAddresses, othersMayShare = false } = options;

@@ -9,6 +9,7 @@ import type { ListenerRuntime } from '../runtime.ts';
 import { testCertificate } from './certificate.test-support.ts';
 import type { CodecFactory } from './connection.ts';
 import { Ports } from './ports.ts';
+import { noTcp } from '../tcp/tcp.test-support.ts';
 
 const server = testCertificate('server', ['a.test']);
 const friend = testCertificate('friend', ['friend.test']);
@@ -29,6 +30,7 @@ const ports = new Ports({
   limits: defaultLimits,
   wheel,
   createCodec: answering,
+  tcp: noTcp,
   createObserver: () => ({ onConnections() {}, onRejected: (reason) => rejected.push(reason) }),
 });
 after(() => {

@@ -8,9 +8,10 @@ import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { isHeldByOthers } from '../../lib/port-owner.ts';
 import type { Limits } from '../limits.ts';
 import type { ListenerRuntime } from '../runtime.ts';
+import { type TcpClient, TcpConnection, type TcpEnvironment } from '../tcp/tcp-connection.ts';
+import type { TcpPlan } from '../tcp/tcp-plan.ts';
 import { Connection, type CodecFactory, type ConnectionHost } from './connection.ts';
 import { listenProblem, type ListenFailure } from './listen-failure.ts';
-import type { TlsTerminator } from './tls-terminator.ts';
 
 /** Where a connection counts that is not counted with its port. */
 export interface ConnectionCount {
@@ -41,12 +42,25 @@ export interface PortOptions {
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
   readonly createCodec: CodecFactory;
+  /** For connections that are carried as bytes. */
+  readonly tcp: TcpEnvironment;
   readonly observer: PortObserver;
 }
 
-export interface TerminatorHooks {
-  onSecure(socket: tls.TLSSocket): void;
-  onFailed(reason: string): void;
+/** What a port does with each socket that it has accepted with `pauseOnConnect`. */
+export type PortService = (socket: net.Socket) => void;
+
+/** What a connection was that is closed before it had a backend. */
+export interface Refusal extends Pick<TcpClient, 'address' | 'port' | 'serverName'> {
+  /** Null: it did not get so far. */
+  readonly listener: ListenerRuntime | null;
+  /** A CamelCase word. */
+  readonly reason: string;
+}
+
+interface OpenConnection {
+  startDrain?(): void;
+  close(): void;
 }
 
 /** Long enough a queue for a burst of new connections while the event loop is busy. */
@@ -58,20 +72,20 @@ export class Port implements ConnectionHost {
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
   readonly createCodec: CodecFactory;
+  readonly tcp: TcpEnvironment;
   readonly port: number;
   #listeners: readonly ListenerRuntime[] = [];
   readonly #options: PortOptions;
   readonly #observer: PortObserver;
   readonly #server: net.Server;
-  readonly #connections = new Set<Connection>();
-  /** Sockets under TLS, from before the handshake until they close. */
-  readonly #tlsSockets = new Set<net.Socket>();
+  readonly #connections = new Set<OpenConnection>();
+  /** All sockets but those of HTTP in the clear: below TLS, and of what is carried as bytes. */
+  readonly #sockets = new Set<net.Socket>();
   /** Connections that count with the listener they chose. */
-  readonly #secure = new Map<Connection, ConnectionCount>();
-  #terminator: TlsTerminator | null = null;
-  /** Open connections without TLS. */
+  readonly #secure = new Map<OpenConnection, ConnectionCount>();
+  /** Open connections of HTTP in the clear. */
   #clear = 0;
-  #isTls = false;
+  #service: PortService = (socket) => socket.destroy();
   #isDraining = false;
   #onEmpty: (() => void) | null = null;
 
@@ -80,6 +94,7 @@ export class Port implements ConnectionHost {
     this.limits = options.limits;
     this.wheel = options.wheel;
     this.createCodec = options.createCodec;
+    this.tcp = options.tcp;
     this.#observer = options.observer;
     this.port = options.port;
     this.#server = net.createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
@@ -122,26 +137,16 @@ export class Port implements ConnectionHost {
     });
   }
 
-  /** New connections are in the clear. */
-  serveClear(): void {
-    this.#isTls = false;
-    this.#terminator = null;
-  }
-
-  /** New connections speak TLS. Where no certificate is usable (null), each is closed. */
-  serveTls(create: (hooks: TerminatorHooks) => TlsTerminator | null): void {
-    this.#isTls = true;
-    this.#terminator = create({
-      onSecure: (socket) => this.#onSecure(socket),
-      onFailed: (reason) => this.#observer.onRejected(reason),
-    });
+  /** What happens to new connections. */
+  serve(service: PortService): void {
+    this.#service = service;
   }
 
   /** Accepts nothing more, and lets open connections finish. Resolves when none is left. */
   drain(): Promise<void> {
     this.#isDraining = true;
     this.#server.close();
-    for (const connection of this.#connections) connection.startDrain();
+    for (const connection of this.#connections) connection.startDrain?.();
     if (this.#count() === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onEmpty = resolve));
   }
@@ -149,65 +154,93 @@ export class Port implements ConnectionHost {
   /** Closes everything now. */
   close(): void {
     this.#server.close();
-    for (const socket of this.#tlsSockets) socket.destroy();
     for (const connection of this.#connections) connection.close();
-  }
-
-  onConnectionClosed(connection: Connection): void {
-    this.#connections.delete(connection);
-    if (connection.isTls) {
-      const count = this.#secure.get(connection);
-      if (count === undefined) return;
-      this.#secure.delete(connection);
-      this.#observer.onSecureClosed?.(count);
-      return;
-    }
-    this.#clear--;
-    this.#onCountChanged(-1);
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #accept(socket: net.Socket): void {
     if (this.#count() >= this.limits.connectionsPerListener) {
       socket.destroy();
       this.#observer.onRejected('TooManyConnections');
-    } else if (!this.#isTls) this.#add(Connection.acceptClear(this, socket));
-    else this.#shakeHands(socket);
+    } else this.#service(socket);
   }
 
-  #shakeHands(socket: net.Socket): void {
-    const terminator = this.#terminator;
-    if (terminator === null) {
-      socket.destroy();
-      this.#observer.onRejected('NoCertificate');
-      return;
-    }
-    this.#tlsSockets.add(socket);
-    // Its errors are the business of the TLS socket on top.
+  /** Counts a socket from now on until it closes. */
+  watch(socket: net.Socket): net.Socket {
+    this.#sockets.add(socket);
     socket.once('close', () => {
-      this.#tlsSockets.delete(socket);
+      this.#sockets.delete(socket);
       this.#onCountChanged(-1);
     });
-    terminator.accept(socket);
+    this.#onCountChanged(1);
+    return socket;
+  }
+
+  acceptClear(socket: net.Socket): void {
+    this.#clear++;
+    this.#add(Connection.acceptClear(this, socket));
     this.#onCountChanged(1);
   }
 
-  #onSecure(socket: tls.TLSSocket): void {
+  /** The handshake is done; the socket below is watched already. */
+  acceptSecure(socket: tls.TLSSocket): void {
     const connection = Connection.acceptTls(this, socket);
-    const count = this.#observer.onSecure?.(connection.serverName) ?? null;
-    if (count !== null) this.#secure.set(connection, count);
+    this.#countSecure(connection, connection.serverName);
     this.#add(connection);
+  }
+
+  /** Carries a connection as bytes. Its socket is watched, or will be once it is attached. */
+  acceptBytes(plan: TcpPlan, client: TcpClient): void {
+    const connection: TcpConnection = new TcpConnection(
+      { plan, client, onClosed: () => this.#onBytesClosed(connection) },
+      this.tcp,
+    );
+    if (client.isTls) this.#countSecure(connection, client.serverName);
+    this.#connections.add(connection);
+  }
+
+  /** Counts and logs a connection that its owner closes. */
+  refuse({ address, port, serverName, listener, reason }: Refusal): void {
+    this.#observer.onRejected(reason);
+    const client = { clientAddress: address, clientPort: port, serverName };
+    this.tcp.observer.onRefused({ ...client, listeners: this.#listeners, listener, port: this.port, reason });
+  }
+
+  reject(reason: string): void {
+    this.#observer.onRejected(reason);
+  }
+
+  onConnectionClosed(connection: Connection): void {
+    this.#connections.delete(connection);
+    if (connection.isTls) return this.#uncountSecure(connection);
+    this.#clear--;
+    this.#onCountChanged(-1);
+  }
+
+  #onBytesClosed(connection: TcpConnection): void {
+    this.#connections.delete(connection);
+    this.#uncountSecure(connection);
+  }
+
+  #countSecure(connection: OpenConnection, serverName: string): void {
+    const count = this.#observer.onSecure?.(serverName) ?? null;
+    if (count !== null) this.#secure.set(connection, count);
+  }
+
+  #uncountSecure(connection: OpenConnection): void {
+    const count = this.#secure.get(connection);
+    if (count === undefined) return;
+    this.#secure.delete(connection);
+    this.#observer.onSecureClosed?.(count);
   }
 
   #add(connection: Connection): void {
     this.#connections.add(connection);
     if (this.#isDraining) connection.startDrain();
-    if (connection.isTls) return;
-    this.#clear++;
-    this.#onCountChanged(1);
   }
 
   #count(): number {
-    return this.#clear + this.#tlsSockets.size;
+    return this.#clear + this.#sockets.size;
   }
 
   #onCountChanged(change: number): void {

@@ -10,6 +10,7 @@ import type { ListenerRuntime } from '../runtime.ts';
 import type { CodecFactory } from './connection.ts';
 import { until } from '../../../test/until.ts';
 import { Ports, type PortsOptions, type PortsWish } from './ports.ts';
+import { noTcp } from '../tcp/tcp.test-support.ts';
 import { testCertificate } from './certificate.test-support.ts';
 
 const wheel = new DeadlineWheel(20);
@@ -47,6 +48,7 @@ function createPorts(options: Partial<PortsOptions> = {}) {
     limits: defaultLimits,
     wheel,
     createCodec: describing,
+    tcp: noTcp,
     createObserver: () => ({
       onConnections: (change) => (counts.open += change),
       onRejected: (reason) => counts.rejected.push(reason),

@@ -2,14 +2,14 @@
  * All ports of a proxy: which listeners share one, which are new, which are gone. Opens before it closes, and touches
  * only what changed. Knows no routing; listeners pass through to the connections.
  */
-import type { CertificateConfig, Table } from '../../contract/gateway-config.ts';
+import type { CertificateConfig, ListenerProtocol, Table } from '../../contract/gateway-config.ts';
 import type { ListenerProblem } from '../../contract/messages.ts';
 import type { ListenerRuntime } from '../runtime.ts';
 import type { CertificateListener } from './certificate-table.ts';
 import type { ListenFailure } from './listen-failure.ts';
 import { Port, type PortOptions } from './port.ts';
+import { isSameTls, type PortTls, serveOn } from './port-tls.ts';
 import { type NamedContext, SecureContexts } from './secure-contexts.ts';
-import { createTlsTerminator } from './tls-terminator.ts';
 
 export interface PortsOptions extends Omit<PortOptions, 'address' | 'port' | 'observer'> {
   /** Where listeners without addresses listen. */
@@ -27,7 +27,7 @@ export interface PortsWish {
 
 interface OpenPort {
   readonly port: Port;
-  tls: readonly CertificateListener<NamedContext>[] | null;
+  tls: PortTls | null;
 }
 
 interface WantedPort {
@@ -54,7 +54,7 @@ export class Ports {
     const problems: ListenerProblem[] = [];
     const missing: WantedPort[] = [];
     for (const [key, want] of wanted) {
-      const tls = want.listeners.some(isTls) ? this.#certificatesOf(want, certificates, problems) : null;
+      const tls = this.#tlsOf(want, certificates, problems);
       const known = this.#open.get(key);
       if (known !== undefined) this.#serve(known, want, tls);
       else if ((await this.#tryOpen(key, want, tls)) !== null) missing.push(want);
@@ -62,7 +62,7 @@ export class Ports {
     this.#leaveAllBut(wanted);
     // Some of these may have been waiting for a port that has just been given up.
     for (const want of missing) {
-      const tls = want.listeners.some(isTls) ? this.#certificatesOf(want, certificates, []) : null;
+      const tls = this.#tlsOf(want, certificates, []);
       const failure = await this.#tryOpen(keyOf(want), want, tls);
       if (failure !== null) problems.push(...want.listeners.map(({ key }) => ({ listener: key, ...textOf(failure) })));
     }
@@ -93,7 +93,7 @@ export class Ports {
     const wanted = new Map<string, WantedPort>();
     for (const listener of listeners) {
       const { protocol, addresses, port: number } = listener.config;
-      if (protocol !== 'HTTP' && protocol !== 'HTTPS') continue;
+      if (protocol === 'UDP') continue;
       for (const address of addresses.length > 0 ? addresses : this.#options.defaultAddresses) {
         const key = keyOf({ address, number });
         const want = wanted.get(key);
@@ -104,22 +104,35 @@ export class Ports {
     return wanted;
   }
 
+  /** The certificates of those that end TLS here; a passthrough listener has none. Null: the port is in the clear. */
+  #tlsOf(want: WantedPort, table: Table<CertificateConfig>, problems: ListenerProblem[]): PortTls | null {
+    if (!want.listeners.some(isTls)) return null;
+    const of = (protocol: ListenerProtocol) =>
+      want.listeners
+        .filter(({ config }) => config.protocol === protocol && config.tls?.mode === 'Terminate')
+        .map((listener) => this.#certificatesOf(listener, table, problems));
+    return {
+      https: of('HTTPS'),
+      tls: of('TLS'),
+      readsHello: want.listeners.some(({ config }) => config.protocol === 'TLS'),
+    };
+  }
+
   #certificatesOf(
-    want: WantedPort,
+    listener: ListenerRuntime,
     table: Table<CertificateConfig>,
     problems: ListenerProblem[],
-  ): CertificateListener<NamedContext>[] {
-    return want.listeners.filter(isTls).map((listener) => {
-      const certificates = [];
-      for (const key of listener.config.tls?.certificates ?? []) {
-        const certificate = table[key];
-        if (certificate === undefined) continue;
-        const result = this.#contexts.get({ certificate, validation: listener.config.tls?.clientValidation });
-        if ('problem' in result) problems.push(invalidCertificate(listener, certificate, result.problem));
-        else certificates.push({ names: certificate.names, context: result.named });
-      }
-      return { hostname: listener.config.hostname, certificates };
-    });
+  ): CertificateListener<NamedContext> {
+    const { hostname, tls } = listener.config;
+    const certificates = [];
+    for (const key of tls?.certificates ?? []) {
+      const certificate = table[key];
+      if (certificate === undefined) continue;
+      const result = this.#contexts.get({ certificate, validation: tls?.clientValidation });
+      if ('problem' in result) problems.push(invalidCertificate(listener, certificate, result.problem));
+      else certificates.push({ names: certificate.names, context: result.named });
+    }
+    return { hostname, certificates };
   }
 
   async #tryOpen(key: string, want: WantedPort, tls: OpenPort['tls']): Promise<ListenFailure | null> {
@@ -141,14 +154,8 @@ export class Ports {
 
   #serve(opened: OpenPort, want: WantedPort, tls: OpenPort['tls']): void {
     opened.port.listeners = want.listeners;
-    if (tls === null) opened.port.serveClear();
-    else if (opened.tls === null || !isSameService(opened.tls, tls)) {
-      const { ticketKeys, limits } = this.#options;
-      const handshakeTimeoutMs = limits.tlsHandshakeTimeoutMs;
-      opened.port.serveTls((hooks) =>
-        createTlsTerminator({ listeners: tls, ticketKeys, handshakeTimeoutMs, ...hooks }),
-      );
-    }
+    const { ticketKeys } = this.#options;
+    if (opened.tls === null || tls === null || !isSameTls(opened.tls, tls)) serveOn(opened.port, tls, ticketKeys);
     opened.tls = tls;
   }
 
@@ -166,8 +173,8 @@ function keyOf({ address, number }: { address: string; number: number }): string
   return `${address} ${number}`;
 }
 
-function isTls(listener: ListenerRuntime): boolean {
-  return listener.config.protocol === 'HTTPS';
+function isTls({ config }: ListenerRuntime): boolean {
+  return config.protocol === 'HTTPS' || config.protocol === 'TLS';
 }
 
 function textOf({ reason, message }: ListenFailure): { reason: string; message: string } {
@@ -178,22 +185,6 @@ function invalidCertificate(listener: ListenerRuntime, certificate: CertificateC
   const { kind, namespace, name } = certificate.origin;
   const message = `${kind} ${namespace}/${name} cannot be used as a certificate: ${why}`;
   return { listener: listener.key, reason: 'InvalidCertificate', message };
-}
-
-/** Contexts are compared by identity: an unchanged certificate has an unchanged context. */
-function isSameService(
-  a: readonly CertificateListener<NamedContext>[],
-  b: readonly CertificateListener<NamedContext>[],
-): boolean {
-  if (a.length !== b.length) return false;
-  return a.every((listener, i) => {
-    const other = b[i]!;
-    return (
-      listener.hostname === other.hostname &&
-      listener.certificates.length === other.certificates.length &&
-      listener.certificates.every(({ context }, j) => context === other.certificates[j]!.context)
-    );
-  });
 }
 
 /** A listener has the same problem on each of its addresses, mostly. */

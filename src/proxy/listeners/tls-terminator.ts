@@ -16,6 +16,8 @@ export interface TlsTerminatorOptions {
   readonly listeners: readonly CertificateListener<NamedContext>[];
   readonly ticketKeys: Buffer;
   readonly handshakeTimeoutMs: number;
+  /** What is agreed to by ALPN; absent: nothing, whatever is offered. */
+  readonly protocols?: readonly string[];
   onSecure(socket: tls.TLSSocket): void;
   /** The handshake failed; the socket is closed. `reason` is a CamelCase word for metrics. */
   onFailed(reason: string): void;
@@ -29,7 +31,7 @@ export function createTlsTerminator(options: TlsTerminatorOptions): TlsTerminato
   const server = tls.createServer({
     ...contextOptions(table.fallback, options.ticketKeys),
     ...verificationOf(table.fallback),
-    ALPNProtocols: ['h2', 'http/1.1'],
+    ...(options.protocols && { ALPNProtocols: [...options.protocols] }),
     handshakeTimeout: options.handshakeTimeoutMs,
     // With one certificate for every name there is nothing to select, and a handshake costs less without asking.
     ...(isUniform(options.listeners, table.contexts.size) ? {} : { SNICallback: selectContext }),

@@ -4,6 +4,8 @@
  */
 import type { FinishedExchange } from '../exchange-observer.ts';
 import type { RequestNames, RequestSeries } from './request-series.ts';
+import { type LoggedTcp, refusedJson, refusedText, tcpJson, tcpText } from './tcp-lines.ts';
+import type { RefusedTcp } from '../tcp/tcp-observer.ts';
 import { type LoggedSession, sessionJson, sessionText } from './session-lines.ts';
 
 export type AccessLogFormat = 'json' | 'text';
@@ -36,6 +38,8 @@ export interface AccessLog {
   addRejected(request: RejectedRequest): void;
   add(exchange: FinishedExchange, series: RequestSeries): void;
   addSession(session: LoggedSession): void;
+  addTcp(connection: LoggedTcp): void;
+  addRefusedTcp(connection: RefusedTcp): void;
   /** What was gathered goes out now. */
   flush(): void;
 }
@@ -44,9 +48,12 @@ const BATCH_CHARS = 64 * 1024;
 const BATCH_MS = 100;
 
 export function createAccessLog(options: AccessLogOptions): AccessLog {
-  const format = options.format === 'json' ? jsonLine : textLine;
-  const formatRejected = options.format === 'json' ? rejectedJson : rejectedText;
-  const formatSession = options.format === 'json' ? sessionJson : sessionText;
+  const isJson = options.format === 'json';
+  const format = isJson ? jsonLine : textLine;
+  const formatRejected = isJson ? rejectedJson : rejectedText;
+  const formatTcp = isJson ? tcpJson : tcpText;
+  const formatRefused = isJson ? refusedJson : refusedText;
+  const formatSession = isJson ? sessionJson : sessionText;
   const clock = createClock(options.date);
   let batch = '';
   let lines = 0;
@@ -72,6 +79,8 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     flush,
     add: (exchange, series) => append(format(exchange, series, clock())),
     addSession: (session) => append(formatSession(session, clock())),
+    addTcp: (connection) => append(formatTcp(connection, clock())),
+    addRefusedTcp: (connection) => append(formatRefused(connection, clock())),
     addRejected: (request) => append(formatRejected(request, clock())),
   };
 }

@@ -65,6 +65,21 @@ export const metricFamilies = {
     labels: ['backend'],
     help: 'Connections to the endpoints of a backend: busy, idle and being set up.',
   },
+  headgate_tcp_connections: {
+    type: 'gauge',
+    labels: requestNames,
+    help: 'Connections of TCPRoutes and TLSRoutes that are not over.',
+  },
+  headgate_tcp_connections_ended_total: {
+    type: 'counter',
+    labels: [...requestNames, 'reason'],
+    help: 'Connections of TCPRoutes and TLSRoutes that are over, by what ended them.',
+  },
+  headgate_tcp_bytes_total: {
+    type: 'counter',
+    labels: [...requestNames, 'direction'],
+    help: 'Bytes of those connections as they were received: with TLS, where it is not terminated here.',
+  },
   headgate_udp_sessions: { type: 'gauge', labels: requestNames, help: 'UDP sessions that are not over.' },
   headgate_udp_sessions_ended_total: {
     type: 'counter',

@@ -4,6 +4,7 @@ import type { FinishedExchange, ForwardedExchange, Observer } from '../exchange-
 import type { ConnectionInfo } from '../http/streams.ts';
 import type { PortObserver } from '../listeners/port.ts';
 import type { PortRuntime } from '../runtime.ts';
+import type { TcpObserver } from '../tcp/tcp-observer.ts';
 import type { UdpObserver } from '../udp/udp-observer.ts';
 import { createAccessLog, type AccessLog, type AccessLogFormat, type RejectedRequest } from './access-log.ts';
 import { type Cell, MetricCells, type MetricsReport } from './metric-cells.ts';
@@ -11,6 +12,7 @@ import { ownerBySni, ownerOf } from './port-owner.ts';
 import { createPortObservers } from './port-observers.ts';
 import { createSeriesFinder, type RequestSeries } from './request-series.ts';
 import { type IsConfigured, Retention } from './retention.ts';
+import { createTcpObserver } from './tcp-connections.ts';
 import { createUdpObserver } from './udp-sessions.ts';
 import { createUpstreamConnections, type UpstreamConnections } from './upstream-connections.ts';
 
@@ -32,6 +34,7 @@ export interface WorkerObserver extends Observer {
   onRejectedRequest(connection: ConnectionInfo, status: number, reason: string): void;
   portObserver(address: string, port: number): PortObserver;
   upstreamConnections(backend: BackendConfig): UpstreamConnections;
+  readonly tcp: TcpObserver;
   readonly udp: UdpObserver;
   /** Forgets series of what has not been configured for a while. To be called every SWEEP_MS. */
   sweep(now: number, isConfigured: IsConfigured): void;
@@ -57,6 +60,7 @@ export function createObserver({ accessLog, send }: WorkerObserverOptions): Work
     flush: () => log?.flush(),
     portObserver: createPortObservers(cells, retention),
     upstreamConnections: createUpstreamConnections(cells, retention),
+    tcp: createTcpObserver({ cells, retention, log }),
     udp: createUdpObserver({ cells, retention, log }),
     sweep(now, isConfigured) {
       cells.recycle();
