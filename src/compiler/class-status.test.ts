@@ -30,5 +30,6 @@ test('what the cluster cannot have is not claimed', () => {
     'Gateway',
     'GatewayAddressRoutability',
     'GatewayAddressRoutabilityCluster',
+    'GatewayListenerFilters',
   ]);
 });

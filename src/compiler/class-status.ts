@@ -35,7 +35,6 @@ export function supportedFeatures({ filters, policies }: CompilerOptions): reado
     ...addressFeatures,
     ...infrastructureFeatures,
     ...listenerSetFeatures,
-    ...listenerFilterFeatures,
     ...gatewayTlsFeatures,
     ...attachmentFeatures,
     ...hostnameFeatures,
@@ -50,7 +49,7 @@ export function supportedFeatures({ filters, policies }: CompilerOptions): reado
 /** Those that depend on what the cluster has. */
 function featuresHere({ channel, absentKinds }: Facts): readonly string[] {
   return [
-    ...(channel === 'experimental' ? routabilityFeatures : []),
+    ...(channel === 'experimental' ? [...routabilityFeatures, ...listenerFilterFeatures] : []),
     ...(absentKinds?.has('ClusterTrustBundle') === false ? trustBundleFeatures : []),
   ];
 }

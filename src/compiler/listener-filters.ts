@@ -13,7 +13,7 @@ import { asGrpc } from './grpc-backends.ts';
 import type { ResolvedGateway, ResolvedListener } from './resolved.ts';
 import { translateFilter, type FilterSpec, type FilterSurroundings } from './translate-filter.ts';
 
-/** Features of the conformance suite that exist because of this file. */
+/** Features of the conformance suite that exist because of this file, where the Gateway API has the fields: in its experimental channel. */
 export const listenerFilterFeatures: readonly string[] = ['GatewayListenerFilters'];
 
 /** The same Gateway for as long as nothing about its filters changes. */

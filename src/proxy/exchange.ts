@@ -20,7 +20,7 @@ import { HeldBody } from './exchange-held-body.ts';
 import type { FinishedExchange } from './exchange-observer.ts';
 import { bufferOf, TransformedDownstream } from './exchange-transforms.ts';
 import type { ExchangeTimer } from './exchange-timer.ts';
-import { ExchangeWaits } from './exchange-waits.ts';
+import { callBackend, readWholeBody, type ExchangeWaits } from './exchange-waits.ts';
 import { FieldList } from './http/fields.ts';
 import {
   BODY_NONE,
@@ -232,24 +232,12 @@ export class ExchangeRun
     this.downstream = new TransformedDownstream(this.downstream, transform);
   }
 
-  async call(backend: Key, request: CallRequest): Promise<CallResponse | CallFailure> {
-    if (this.isOver) return { failure: 'ExchangeOver' };
-    const call = this.steps.call(this, backend, request);
-    if (call === null) return { failure: 'NoBackend' };
-    (this.waits ??= new ExchangeWaits()).add(call);
-    return call.done;
+  call(backend: Key, request: CallRequest): Promise<CallResponse | CallFailure> {
+    return callBackend(this, backend, request);
   }
 
-  async readBody(maxBytes: number): Promise<Uint8Array | null> {
-    if (this.bodyLength === BODY_TUNNEL) return new Uint8Array();
-    const bytes = this.held === null ? 0 : this.held.bytes;
-    if (this.isOver || this.bodyLength > maxBytes || bytes > maxBytes) return null;
-    if (this.isRequestEnded) return this.held === null ? new Uint8Array() : this.held.whole();
-    const body = (this.waits ??= new ExchangeWaits()).forBody(maxBytes);
-    // A client that asks first would wait for the backend's word, and the backend for the filter's.
-    if (this.expectsContinue) this.downstream.sendInformational(100, noFields);
-    this.resumeRequest();
-    return body;
+  readBody(maxBytes: number): Promise<Uint8Array | null> {
+    return readWholeBody(this, maxBytes);
   }
 
   /** A new head, of the backend or our own. */
