@@ -30,8 +30,7 @@ export class HeldBytes {
       return;
     }
     // Rare: a TLS record that was decrypted already when the socket was paused.
-    const joined = Buffer.concat([held.buffer.subarray(held.start, held.end), buffer.subarray(start, end)]);
-    this.#range = { buffer: joined, start: 0, end: joined.length };
+    this.#range = joined(held, buffer.subarray(start, end));
   }
 
   /** Hands out what is held; there must be something. The socket stays paused. */
@@ -46,6 +45,18 @@ export class HeldBytes {
     this.#range = null;
     this.#own = null;
   }
+}
+
+/** With room for as much again, so that many small pieces cost no more than a large one. */
+function joined(held: ByteRange, piece: Buffer): ByteRange {
+  const { buffer, start, end } = held;
+  const length = end - start;
+  const hasRoom = end + piece.length <= buffer.length;
+  const larger = hasRoom ? buffer : Buffer.allocUnsafeSlow(2 * (length + piece.length));
+  const from = hasRoom ? start : 0;
+  if (!hasRoom) buffer.copy(larger, 0, start, end);
+  piece.copy(larger, from + length);
+  return { buffer: larger, start: from, end: from + length + piece.length };
 }
 
 function copyOf(buffer: Buffer, start: number, end: number): ByteRange {
