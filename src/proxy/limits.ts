@@ -31,6 +31,8 @@ export const defaultLimits = {
   filterCallTimeoutMs: 10_000,
   filterCallBytes: 64 * 1024,
   http2Streams: 100,
+  /** As `requestsPerConnection`; one connection does the work of many. */
+  http2RequestsPerConnection: 100_000,
   http2StreamWindow: 64 * 1024,
   http2ConnectionWindow: 1024 * 1024,
   http2Glitches: 1000,

@@ -291,24 +291,6 @@ test('the connection window is given back at once, a paused stream gets none', a
   client.close();
 });
 
-test('draining: a warning, then the last stream, then the end of the connection', async () => {
-  await using server = await new TestServer().listen();
-  const client = await RawClient.connect(server.port);
-  client.send(frame(headers, END_BOTH, 1, block(...get)));
-  await until(() => server.requests.length === 1, 'the request');
-  server.connections[0]!.startDrain();
-  await until(() => client.find(ping, 0) !== undefined, 'the ping');
-  assert.equal(client.find(goaway, 0)!.payload.readUInt32BE(0), 0x7fffffff);
-  client.send(frame(headers, END_BOTH, 3, block(...get)), frame(ping, FrameFlag.ack, 0, client.find(ping, 0)!.payload));
-  await until(() => client.frames.filter((one) => one.type === goaway).length === 2, 'the last stream');
-  assert.equal(client.frames.findLast((one) => one.type === goaway)!.payload.readUInt32BE(0), 3);
-  client.send(frame(headers, END_BOTH, 5, block(...get)));
-  for (const request of server.requests) request.answer(200, 'done');
-  await until(() => client.isClosed, 'the end');
-  assert.equal(server.requests.length, 2);
-  assert.ok(client.find(data, 1) !== undefined && client.find(data, 3) !== undefined);
-});
-
 test('a frame, a preface and a header block that do not go on end the connection', async () => {
   await using server = await new TestServer({ headTimeoutMs: 100 }).listen();
   for (const bytes of [

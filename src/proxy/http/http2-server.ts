@@ -26,12 +26,14 @@ export class Http2ServerConnection implements ConnectionOwner {
   readonly #connection: ConnectionInfo;
   readonly #hooks: ServerHooks;
   readonly #scheme: 'http' | 'https';
+  #requestsLeft: number;
 
   constructor(options: Http2ServerOptions) {
     const { socket, connection, limits, wheel } = options;
     this.#connection = connection;
     this.#hooks = options.hooks;
     this.#scheme = connection.isTls ? 'https' : 'http';
+    this.#requestsLeft = limits.http2RequestsPerConnection;
     const idleTimeoutMs = limits.idleTimeoutMs;
     this.#core = new Http2Connection({ role: 'server', socket, limits, wheel, owner: this, idleTimeoutMs });
   }
@@ -52,6 +54,7 @@ export class Http2ServerConnection implements ConnectionOwner {
   }
 
   onNewStream(stream: Http2Stream, block: HeaderBlock): void {
+    if (--this.#requestsLeft === 0) this.#core.startDrain();
     const head = readRequestHead(block, { scheme: this.#scheme, isEnd: stream.isRemoteEnded });
     if (head === null) {
       this.#core.failStream(stream, ErrorCode.protocolError, 'Malformed');
