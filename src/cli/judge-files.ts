@@ -1,6 +1,6 @@
 /** Judges files as they are, without serving them: what `headgate status PATH…` and tests of manifests need. */
 import { createCompiler } from '../compiler/compile.ts';
-import { createEndpointJoiner } from '../compiler/endpoints.ts';
+import { createEndpointJoiner } from '../compiler/join-endpoints.ts';
 import { placeOf } from '../controller/controller.ts';
 import type { Source, SourceProblem } from '../controller/parts.ts';
 import { createTimes } from '../controller/statuses.ts';
@@ -29,7 +29,7 @@ export async function judgeFiles(paths: readonly string[]): Promise<StatusDocume
   });
   const { statuses, notes, config } = compile(resources, { acknowledged: null, defaultAddresses: [] });
   const backends = Object.keys(config.backends);
-  const endpoints = createEndpointJoiner()(backends, resources);
+  const endpoints = createEndpointJoiner()(config.backends, resources);
   const timed = createTimes()(statuses, new Date().toISOString());
   return statusDocument({
     resources,

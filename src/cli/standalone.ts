@@ -4,7 +4,7 @@ import { selectGateways } from '../compiler/1-select-gateways.ts';
 import { addressesToListenOn } from '../compiler/address-requests.ts';
 import { unsupportedAddress } from '../compiler/addresses.ts';
 import { createCompiler, type CompilerOptions, type Facts } from '../compiler/compile.ts';
-import { createEndpointJoiner } from '../compiler/endpoints.ts';
+import { createEndpointJoiner } from '../compiler/join-endpoints.ts';
 import type { AddressClaim, AddressPool } from '../controller/address-pool.ts';
 import { Controller } from '../controller/controller.ts';
 import { mapServices, mappedEndpoints, type MappedBackend } from '../controller/mapped-backends.ts';
@@ -141,7 +141,7 @@ export class Standalone {
         return { ...compiled, notes: [...compiled.notes, ...notes] };
       },
       joinEndpoints: (resources, backends) => {
-        const joined = join(Object.keys(backends), withServices(resources));
+        const joined = join(backends, withServices(resources));
         latest = byHand.size === 0 ? joined : new Map([...joined, ...[...byHand].filter(([key]) => key in backends)]);
         return latest;
       },

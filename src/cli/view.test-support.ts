@@ -1,7 +1,7 @@
 /** A controller's view of manifests, made without files, workers and defaults of the schema: for tests of what is printed. */
 import { loadAll } from 'js-yaml';
 import { compile } from '../compiler/compile.ts';
-import { createEndpointJoiner } from '../compiler/endpoints.ts';
+import { createEndpointJoiner } from '../compiler/join-endpoints.ts';
 import type { Acknowledged, ControllerView } from '../controller/parts.ts';
 import { createTimes } from '../controller/statuses.ts';
 import { nameOf, resourceSet, type Resource } from '../model/resources.ts';
@@ -25,7 +25,7 @@ export function viewOf(yaml: string, acknowledged: Acknowledged = { version: 1, 
     resources,
     problems: [],
     config: compiled.config,
-    endpoints: createEndpointJoiner()(Object.keys(compiled.config.backends), resources),
+    endpoints: createEndpointJoiner()(compiled.config.backends, resources),
     statuses: createTimes()(compiled.statuses, '2026-01-01T00:00:00Z'),
     notes: compiled.notes,
     version: 1,

@@ -1,6 +1,7 @@
 /** The compiler's table of contents: resources in, configuration, statuses and notes out. Pure; what it remembers only saves time. */
 import type { GatewayConfig } from '../contract/gateway-config.ts';
 import type { InfrastructureWishes } from '../contract/infrastructure.ts';
+import { kinds } from '../model/kinds.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { selectGateways, type Selection } from './1-select-gateways.ts';
 import { createListenerMemory, resolveListeners } from './2-resolve-listeners.ts';
@@ -12,6 +13,7 @@ import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts'
 import { rememberExtensions } from './extension-refs.ts';
 import { infrastructureNotes } from './infrastructure.ts';
 import { createListenerFilterStep } from './listener-filters.ts';
+import { isSameList } from './memory.ts';
 import { findListenerSets } from './listener-sets.ts';
 import { indexGrants, type GrantIndex } from './reference-grants.ts';
 import type { ReferenceWorld } from './references.ts';
@@ -42,6 +44,37 @@ export const noFacts: Facts = { acknowledged: null, defaultAddresses: [] };
 
 /** A compiler with memory: what did not change since the last call keeps its objects. */
 export function createCompiler(options: CompilerOptions): Compiler {
+  const steps = createSteps(options);
+  const kindsRead = kindsReadBy(options);
+  let inputs: readonly unknown[] = [];
+  let compiled: Compiled | null = null;
+  return (resources, facts) => {
+    const now = inputsOf(
+      facts,
+      kindsRead.map((kind) => resources.of(kind)),
+    );
+    if (compiled && isSameList(inputs, now)) return compiled;
+    inputs = now;
+    // Where a step throws, what it has seen is no reason to trust it next time.
+    compiled = null;
+    return (compiled = steps(resources, facts));
+  };
+}
+
+/** Endpoints are no input: a pod that comes or goes must not cost a look at every route. */
+function kindsReadBy({ filters }: CompilerOptions): readonly string[] {
+  // The objects of an ExtensionRef have the type of their filter for a kind.
+  const all = [...kinds.map(({ kind }) => kind), ...filters.map(({ type }) => type)];
+  return all.filter((kind) => kind !== 'EndpointSlice');
+}
+
+function inputsOf(facts: Facts, maps: readonly unknown[]): readonly unknown[] {
+  const { acknowledged, defaultAddresses, assigned, bundleVersion, channel, absentKinds = nothingAbsent } = facts;
+  const absent = [...absentKinds].toSorted().join(' ');
+  return [...maps, acknowledged, defaultAddresses, assigned, bundleVersion, channel, absent];
+}
+
+function createSteps(options: CompilerOptions): Compiler {
   const listenerMemory = createListenerMemory();
   const grantsOf = rememberGrants();
   const attachPolicies = createPolicyStep(options.policies);

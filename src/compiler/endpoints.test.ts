@@ -1,8 +1,7 @@
-/** Endpoints from EndpointSlices: ports by name, the API's defaults, and lists that stay the same objects. */
+/** Endpoints from EndpointSlices: ports by name, the API's defaults. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nameOf, resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
-import { backendEndpoints, createEndpointJoiner } from './endpoints.ts';
+import { backendEndpoints } from './endpoints.ts';
 import type { EndpointSlice, Service } from './resource-types.ts';
 
 const metadata = { name: 'web', namespace: 'default' };
@@ -83,35 +82,5 @@ test('a pod in two slices is one endpoint, ready if one says so; FQDN slices are
   assert.deepEqual(
     endpoints.map((one) => [one.address, one.ready]),
     [['10.0.0.1', true]],
-  );
-});
-
-function setOf(...resources: readonly Resource[]): ResourceSet {
-  const kinds = new Map<string, Map<string, Resource>>();
-  for (const resource of resources) {
-    const map = kinds.get(resource.kind) ?? new Map<string, Resource>();
-    kinds.set(resource.kind, map.set(nameOf(resource), resource));
-  }
-  return resourceSet(kinds);
-}
-
-test('one changed slice makes a new list for its own backend only', () => {
-  const other = { ...service([{ port: 80 }]), metadata: { name: 'other', namespace: 'default' } };
-  const labels = { 'kubernetes.io/service-name': 'other' };
-  const otherSlice = {
-    ...slice('o', { addressType: 'IPv4', ports: [{ port: 4000 }], endpoints: [at('10.0.1.1')] }),
-    metadata: { name: 'o', namespace: 'default', labels },
-  };
-  const web = service([{ port: 80 }]);
-  const first = slice('a', { addressType: 'IPv4', ports: [{ port: 3000 }], endpoints: [at('10.0.0.1')] });
-  const second = slice('a', { addressType: 'IPv4', ports: [{ port: 3000 }], endpoints: [at('10.0.0.2')] });
-  const join = createEndpointJoiner();
-  const keys = ['Service/default/web/80', 'Service/default/other/80'];
-  const before = join(keys, setOf(web, other, first, otherSlice));
-  const after = join(keys, setOf(web, other, second, otherSlice));
-  assert.equal(after.get('Service/default/other/80'), before.get('Service/default/other/80'));
-  assert.deepEqual(
-    after.get('Service/default/web/80')?.map((one) => one.address),
-    ['10.0.0.2'],
   );
 });

@@ -1,70 +1,15 @@
-/** The endpoints of backends, joined from EndpointSlices: beside `compile`, so that a pod that comes or goes recompiles nothing. */
+/** The endpoints of one backend out of EndpointSlices. Knows nothing of all the others. */
 import type { Endpoint } from '../contract/endpoints.ts';
 import { partsOf, type Key } from '../contract/keys.ts';
-import type { ResourceSet } from '../model/resources.ts';
-import { isSameList } from './memory.ts';
 import type { EndpointSlice, Service, ServicePort } from './resource-types.ts';
 
 /** Names the Service that an EndpointSlice belongs to. */
 const serviceNameLabel = 'kubernetes.io/service-name';
 
-/** EndpointSlices by `namespace/name` of their Service. A Service whose slices did not change keeps its list. */
-type SliceIndex = ReadonlyMap<string, readonly EndpointSlice[]>;
-
-/** `previous` lends the lists that are still right. */
-function indexSlices(resources: ResourceSet, previous: SliceIndex = new Map()): SliceIndex {
-  const index = new Map<string, EndpointSlice[]>();
-  for (const slice of resources.of<EndpointSlice>('EndpointSlice').values()) {
-    const service = slice.metadata.labels?.[serviceNameLabel];
-    if (service === undefined) continue;
-    const name = `${slice.metadata.namespace}/${service}`;
-    const list = index.get(name);
-    if (list) list.push(slice);
-    else index.set(name, [slice]);
-  }
-  const result = new Map<string, readonly EndpointSlice[]>(index);
-  for (const [name, list] of index) {
-    const before = previous.get(name);
-    if (before && isSameList(before, list)) result.set(name, before);
-  }
-  return result;
-}
-
-const noSlices: readonly EndpointSlice[] = [];
-
-/** Makes the endpoints of backends, and gives the same list again for as long as nothing it was made from changes. */
-export function createEndpointJoiner(): (
-  backends: Iterable<Key>,
-  resources: ResourceSet,
-) => ReadonlyMap<Key, readonly Endpoint[]> {
-  interface Known {
-    readonly slices: readonly EndpointSlice[];
-    readonly service: Service | undefined;
-    readonly endpoints: readonly Endpoint[];
-  }
-  let known = new Map<Key, Known>();
-  let slicesFrom: unknown;
-  let index: SliceIndex = new Map();
-  return (backends, resources) => {
-    const slicesNow = resources.of('EndpointSlice');
-    if (slicesFrom !== slicesNow) index = indexSlices(resources, index);
-    slicesFrom = slicesNow;
-    const services = resources.of<Service>('Service');
-    const next = new Map<Key, Known>();
-    const result = new Map<Key, readonly Endpoint[]>();
-    for (const key of backends) {
-      const { namespace, name } = partsOf(key);
-      const service = services.get(`${namespace}/${name}`);
-      const slices = index.get(`${namespace}/${name}`) ?? noSlices;
-      const before = known.get(key);
-      const isSame = before?.service === service && before?.slices === slices;
-      const entry = before && isSame ? before : { slices, service, endpoints: backendEndpoints(key, slices, service) };
-      next.set(key, entry);
-      result.set(key, entry.endpoints);
-    }
-    known = next;
-    return result;
-  };
+/** `namespace/name` of the Service that a slice belongs to; undefined: none. */
+export function serviceOf({ metadata: { namespace, labels } }: EndpointSlice): string | undefined {
+  const service = labels?.[serviceNameLabel];
+  return service === undefined ? undefined : `${namespace}/${service}`;
 }
 
 /** The endpoints of one backend (`Service/namespace/name/port`, and perhaps how it is spoken to) from the slices of its Service, sorted by address. */

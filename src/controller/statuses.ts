@@ -28,6 +28,7 @@ export function createTimes(): (statuses: Statuses, now: string) => Statuses {
   let from: Statuses = new Map();
   let timed: Statuses = new Map();
   return (statuses, now) => {
+    if (statuses === from) return timed;
     const next = new Map<Key, ResourceStatus>();
     for (const [key, status] of statuses) {
       const before = timed.get(key);
