@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { until } from '../until.ts';
-import { asBytes, GrpcWire, startServer, statusOf, type Handlers } from './grpc-harness.ts';
+import { asBytes, certificate, GrpcWire, key, startServer, statusOf, type Handlers } from './grpc-harness.ts';
 
 const { status } = grpc;
 const none = new grpc.Metadata();
@@ -231,6 +231,53 @@ test('a server that dies in mid-stream: UNAVAILABLE after what it had sent; the 
     for (let i = 0; i < 4; i++) assert.equal((await wire.unary('x')).code, 0);
   } finally {
     for (const { server } of servers) server.forceShutdown();
+  }
+});
+
+test('a server that shuts down ends its calls in peace; no call is lost', async () => {
+  const taken: (readonly [server: number, stream: grpc.ServerWritableStream<Buffer, Buffer>])[] = [];
+  const starting = [0, 1].map((i) => startServer({ ...echo, serverStream: (stream) => taken.push([i, stream]) }));
+  const servers = await Promise.all(starting);
+  await using wire = await GrpcWire.start({ ports: servers.map(({ port }) => port) });
+  try {
+    // Both have a connection.
+    for (let i = 0; i < 4; i++) assert.equal((await wire.unary('x')).code, 0);
+    const stream = serverStream(wire);
+    const ended = statusOf(stream);
+    await until(() => taken.length === 1, 'the stream at its server');
+    const [i, call] = taken[0]!;
+    const isDown = new Promise<void>((resolve) => servers[i]!.server.tryShutdown(() => resolve()));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => wire.unary('x')));
+    assert.deepEqual(new Set(answers.map(({ code }) => code)), new Set([0]));
+    const received: string[] = [];
+    stream.on('data', (part: Buffer) => received.push(part.toString()));
+    call.write(Buffer.from('late'));
+    call.end();
+    assert.equal((await ended).code, 0);
+    assert.deepEqual(received, ['late']);
+    await isDown;
+  } finally {
+    for (const { server } of servers) server.forceShutdown();
+  }
+});
+
+test('a server behind TLS, by ALPN; one that cannot prove its name is unavailable', async () => {
+  const credentials = grpc.ServerCredentials.createSsl(null, [
+    { cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) },
+  ]);
+  const { server, port } = await startServer(echo, credentials);
+  try {
+    const rows = [
+      ['grpc.test', 0],
+      ['other.test', status.UNAVAILABLE],
+    ] as const;
+    for (const [serverName, code] of rows) {
+      const backend = { protocol: 'h2-tls', tls: { serverName, ca: certificate } } as const;
+      await using wire = await GrpcWire.start({ ports: [port], backend });
+      assert.equal((await wire.unary('x')).code, code);
+    }
+  } finally {
+    server.forceShutdown();
   }
 });
 

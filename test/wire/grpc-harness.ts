@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import * as grpc from '@grpc/grpc-js';
 import { diffConfig } from '../../src/contract/config-diff.ts';
-import { emptyConfig, type GatewayConfig, type RuleConfig } from '../../src/contract/gateway-config.ts';
+import {
+  type BackendConfig,
+  emptyConfig,
+  type GatewayConfig,
+  type RuleConfig,
+} from '../../src/contract/gateway-config.ts';
 import type { AnyFilterDefinition } from '../../src/contract/filter.ts';
 import { defaultLimits, type Limits } from '../../src/proxy/limits.ts';
 import { testCertificate } from '../../src/proxy/listeners/certificate.test-support.ts';
@@ -31,7 +36,10 @@ function methodAt(path: string, requestStream: boolean, responseStream: boolean)
 }
 
 /** A server of `test.Service`; resolves with its port. */
-export async function startServer(handlers: Handlers): Promise<{ server: grpc.Server; port: number }> {
+export async function startServer(
+  handlers: Handlers,
+  credentials = grpc.ServerCredentials.createInsecure(),
+): Promise<{ server: grpc.Server; port: number }> {
   const server = new grpc.Server({ 'grpc.max_receive_message_length': -1 });
   const methods = {
     unary: methodAt('/test.Service/Unary', false, false),
@@ -42,7 +50,7 @@ export async function startServer(handlers: Handlers): Promise<{ server: grpc.Se
   const given = Object.entries(methods).filter(([name]) => name in handlers);
   server.addService(Object.fromEntries(given), handlers as grpc.UntypedServiceImplementation);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => {
       if (error) reject(error);
       else resolve(bound);
     });
@@ -54,6 +62,7 @@ export interface GrpcOptions {
   /** Ports of the backend's endpoints; none: an own server with the handlers. */
   readonly ports?: readonly number[];
   readonly handlers?: Handlers;
+  readonly backend?: Partial<BackendConfig>;
   /** More about the rule of `test.Service`. */
   readonly rule?: Partial<RuleConfig>;
   readonly limits?: Partial<Limits>;
@@ -61,7 +70,7 @@ export interface GrpcOptions {
 }
 
 const origin = { kind: 'GRPCRoute', namespace: 'test', name: 'calls', section: 'rules[0]' };
-const { certificate, key } = testCertificate('grpc', ['grpc.test']);
+export const { certificate, key } = testCertificate('grpc', ['grpc.test']);
 
 /** HTTP and HTTPS, both for `test.Service` only. */
 function configOf(clearPort: number, tlsPort: number, options: GrpcOptions): GatewayConfig {
@@ -91,7 +100,9 @@ function configOf(clearPort: number, tlsPort: number, options: GrpcOptions): Gat
         ...options.rule,
       },
     },
-    backends: { b: { origin, port: 80, protocol: 'h2c', loadBalancing: { type: 'RoundRobin' } } },
+    backends: {
+      b: { origin, port: 80, protocol: 'h2c', loadBalancing: { type: 'RoundRobin' }, ...options.backend },
+    },
   };
 }
 
