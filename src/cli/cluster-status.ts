@@ -64,7 +64,7 @@ async function listAll(
       if (error) throw new UserError(`${plural} of the cluster cannot be read: ${error.message}`);
       for (const item of value.items ?? []) {
         const { resource, observation } = readServed(item as ServerObject, definition, version);
-        if (resource) objects.push({ ...resource, status: (observation.status ?? {}) as ResourceStatus });
+        if (resource) objects.push({ ...resource, status: observation.status ?? {} });
       }
       from = value.metadata?.continue || undefined;
       if (from === undefined) return objects;

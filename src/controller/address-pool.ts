@@ -27,7 +27,8 @@ interface Holding {
   readonly assigned: AssignedAddresses;
 }
 
-type Found = { readonly address: string } | { readonly problem: Problem };
+/** `next`: where the search goes on, if the address is taken. */
+type Found = { readonly address: string; readonly next?: number } | { readonly problem: Problem };
 
 export class AddressPool {
   readonly #options: AddressPoolOptions;
@@ -104,11 +105,14 @@ export class AddressPool {
   #take({ key, wanted }: AddressClaim, how: 'Take' | 'Try' = 'Take'): Holding {
     const text = wanted.join();
     const addresses: string[] = [];
+    let next = this.#next;
     for (const value of wanted.length === 0 ? [''] : wanted) {
       const found = value === '' ? this.#findFree(key, addresses) : this.#findNamed(value, key);
       if ('problem' in found) return { text, assigned: { addresses: [], problem: found.problem } };
       addresses.push(found.address);
+      next = found.next ?? next;
     }
+    if (how === 'Take') this.#next = next;
     for (const address of how === 'Take' ? addresses : []) {
       if (this.#isInRange(address)) this.#owners.set(address, key);
       this.#leaving.delete(address);
@@ -143,8 +147,7 @@ export class AddressPool {
       const number = first + ((this.#next - first + step) % size);
       const address = addressAt(number);
       if (!isFree(address) || this.#leaving.has(address)) continue;
-      this.#next = number + 1;
-      return { address };
+      return { address, next: number + 1 };
     }
     const message = `all ${size} addresses of the pool are taken: give --address-pool a larger range`;
     return { problem: { reason: 'AddressNotAssigned', message } };

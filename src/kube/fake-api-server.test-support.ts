@@ -177,7 +177,7 @@ export class FakeApiServer {
     if (method === 'POST') return this.#write(place.collection, request, { response, mustExist: false });
     if (place.name !== undefined) return this.#answerObject({ ...place, name: place.name }, request, response);
     if (query.get('watch') === 'true') return this.#watch(place.collection, request, response);
-    this.#list(place.collection, request, response);
+    this.#list(place, request, response);
   }
 
   #answerObject(
@@ -223,8 +223,10 @@ export class FakeApiServer {
     send(response, mustExist ? 200 : 201, this.put(collection, object));
   }
 
-  #list(collection: string, { query, headers }: FakeRequest, response: ServerResponse): void {
-    const all = this.#objectsOf(collection);
+  #list({ collection, namespace }: Place, { query, headers }: FakeRequest, response: ServerResponse): void {
+    const all = this.#objectsOf(collection).filter(
+      ({ metadata }) => namespace === undefined || metadata.namespace === namespace,
+    );
     const from = Number(query.get('continue') ?? 0);
     const to = from + Number(query.get('limit') ?? all.length);
     const metadata = { resourceVersion: String(this.#version), ...(to < all.length && { continue: String(to) }) };
@@ -276,13 +278,20 @@ function endOfList(version: number): FakeObject {
   return { metadata: { name: '', resourceVersion: String(version), annotations } };
 }
 
-/** The collection over all namespaces, and the object in it. */
-function placeOf(path: string): { collection: string; name: string | undefined } | null {
+interface Place {
+  /** Over all namespaces. */
+  readonly collection: string;
+  readonly namespace: string | undefined;
+  /** Of the object in it. */
+  readonly name: string | undefined;
+}
+
+function placeOf(path: string): Place | null {
   const match =
     /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/status)?$/.exec(path);
   if (!match) return null;
   const [, root, namespace, plural, name] = match;
-  return { collection: `${root}/${plural}`, name: name && (namespace ? `${namespace}/${name}` : name) };
+  return { collection: `${root}/${plural}`, namespace, name: name && (namespace ? `${namespace}/${name}` : name) };
 }
 
 export function send(response: ServerResponse, code: number, body: unknown): void {
