@@ -1,15 +1,17 @@
 /** Which files there are below the given paths, and a word whenever one may have changed. Reads no contents. */
-import { readdirSync, realpathSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { foldersOf, kustomizationIn } from './kustomize.ts';
 import type { SourceProblem } from './source.ts';
+import { type FolderWatch, pollMs, watchByLooking, type WatchFolder } from './watch-folder.ts';
 
 export class FileTree {
   readonly #roots: readonly string[];
   readonly #onChange: (file: string) => void;
+  readonly #watchFolder: WatchFolder;
   readonly #files = new Set<string>();
   /** Folders that are searched for files, and folders that only hold what a link points to or a given path. */
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watchers = new Map<string, FolderWatch>();
   readonly #folders = new Set<string>();
   /** What to look at when something happens in a folder, whatever it is. */
   readonly #dependants = new Map<string, Set<string>>();
@@ -17,9 +19,10 @@ export class FileTree {
   readonly #kustomizations = new Map<string, ReadonlySet<string>>();
   readonly #problems = new Map<string, SourceProblem>();
 
-  constructor(roots: readonly string[], onChange: (file: string) => void) {
+  constructor(roots: readonly string[], onChange: (file: string) => void, watchFolder: WatchFolder) {
     this.#roots = roots;
     this.#onChange = onChange;
+    this.#watchFolder = watchFolder;
   }
 
   get files(): readonly string[] {
@@ -120,13 +123,16 @@ export class FileTree {
 
   #watch(folder: string): void {
     if (this.#watchers.has(folder)) return;
+    const events = {
+      onChange: (name: string | null) => this.#happened(folder, name),
+      onEnd: () => this.#unwatch(folder),
+    };
     try {
-      const watcher = watch(folder, (_event, name) => this.#happened(folder, name));
-      watcher.on('error', () => this.#unwatch(folder));
-      this.#watchers.set(folder, watcher);
+      this.#watchers.set(folder, this.#watchFolder(folder, events));
       this.#problems.delete(`watch ${folder}`);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      this.#watchers.set(folder, watchByLooking(folder, events));
       this.#problems.set(`watch ${folder}`, cannotWatch(folder, error as NodeJS.ErrnoException));
     }
   }
@@ -211,7 +217,11 @@ function realPathOf(path: string): string | undefined {
 function cannotWatch(folder: string, error: NodeJS.ErrnoException): SourceProblem {
   const advice =
     error.code === 'ENOSPC' || error.code === 'EMFILE'
-      ? ': the system allows no more watches (on Linux raise fs.inotify.max_user_watches)'
+      ? ': the system allows no more watches (on Linux raise fs.inotify.max_user_watches and max_user_instances)'
       : `: ${error.message}`;
-  return { severity: 'warning', file: folder, message: `cannot be watched, so edits are not seen${advice}` };
+  return {
+    severity: 'warning',
+    file: folder,
+    message: `is looked at every ${pollMs} ms, because it cannot be watched${advice}`,
+  };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Resource, ResourceSet } from '../model/resources.ts';
-import { createFileSource } from './files.ts';
+import { createFileSource, type FileSourceOptions } from './files.ts';
 import type { SourceProblem } from './source.ts';
 
 interface Told {
@@ -42,6 +42,7 @@ function watchFolder(
   t: TestContext,
   files: Readonly<Record<string, string>>,
   given: readonly string[] = ['.'],
+  options: Omit<FileSourceOptions, 'paths'> = {},
 ): Watched {
   const folder = mkdtempSync(join(tmpdir(), 'headgate-files-'));
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
@@ -52,7 +53,7 @@ function watchFolder(
   const told: Told[] = [];
   const waiting = new Set<() => void>();
   const abort = new AbortController();
-  createFileSource({ paths: given.map((path) => join(folder, path)) }).start((resources, problems) => {
+  createFileSource({ ...options, paths: given.map((path) => join(folder, path)) }).start((resources, problems) => {
     told.push({ resources, problems });
     for (const look of waiting) look();
   }, abort.signal);
@@ -90,6 +91,26 @@ test('folders are read to their depth; hidden, temporary and other files are not
   assert.deepEqual([...last().resources.of('HTTPRoute').keys()].toSorted(), ['default/one', 'default/two']);
   assert.deepEqual([...last().resources.of('Namespace').keys()], ['shop']);
   assert.deepEqual(last().problems, []);
+});
+
+test('where the system has no watches left, folders are looked at, with a warning', async (t) => {
+  const exhausted = () => {
+    throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  };
+  const files = { 'a.yaml': route('one'), 'deep/b.yaml': route('two') };
+  const { folder, last, write, until } = watchFolder(t, files, ['.'], { watchFolder: exhausted });
+  assert.equal(last().resources.of('HTTPRoute').size, 2);
+  const warnings = last().problems.filter(({ severity }) => severity === 'warning');
+  assert.match(warnings[0]!.message, /looked at every 500 ms.*max_user_watches/);
+  write('deep/b.yaml', route('two', 'b.example'));
+  await until((told) => hostOf(told, 'two') === 'b.example');
+  write('c.yaml', route('three'));
+  await until((told) => hostOf(told, 'three') !== undefined);
+  rmSync(join(folder, 'deep'), { recursive: true });
+  await until((told) => hostOf(told, 'two') === undefined);
+  mkdirSync(join(folder, 'new'));
+  write('new/d.yaml', route('four'));
+  await until((told) => hostOf(told, 'four') !== undefined);
 });
 
 test('a file that is named is read whatever it is called', (t) => {

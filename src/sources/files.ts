@@ -8,19 +8,22 @@ import { buildKustomization, isKustomizationFile, type Build } from './kustomize
 import { ObjectIndex } from './object-index.ts';
 import { readObjects, type FileContent, type FileObject } from './read-objects.ts';
 import type { Source, SourceListener, SourceProblem } from './source.ts';
+import { watchBySystem, type WatchFolder } from './watch-folder.ts';
 
 export interface FileSourceOptions {
   /** Files and folders; a file given by name is read whatever it is called. */
   readonly paths: readonly string[];
+  /** By the system, unless another way is given. */
+  readonly watchFolder?: WatchFolder;
 }
 
-export function createFileSource({ paths }: FileSourceOptions): Source {
+export function createFileSource({ paths, watchFolder = watchBySystem }: FileSourceOptions): Source {
   let reader: FileReader | undefined;
   return {
     locate: (object) => reader?.locate(object),
     start(onChange, signal) {
       if (signal.aborted) return;
-      reader = new FileReader(paths, onChange);
+      reader = new FileReader(paths, onChange, watchFolder);
       signal.addEventListener('abort', () => reader?.close(), { once: true });
       reader.start();
     },
@@ -55,9 +58,9 @@ class FileReader {
   #timer: NodeJS.Timeout | undefined;
   #told = '';
 
-  constructor(paths: readonly string[], onChange: SourceListener) {
+  constructor(paths: readonly string[], onChange: SourceListener, watchFolder: WatchFolder) {
     this.#onChange = onChange;
-    this.#tree = new FileTree(paths, (file) => this.#enqueue(file));
+    this.#tree = new FileTree(paths, (file) => this.#enqueue(file), watchFolder);
   }
 
   start(): void {
