@@ -131,6 +131,9 @@ export function shortForm({ config, statuses, notes, infrastructure }: Compiled)
     hostnames: Object.fromEntries(
       sorted(config.hostnames).map(([key, table]) => [nameOfKey(key), table.matches.map(matchText)]),
     ),
+    connections: Object.fromEntries(
+      sorted(config.connections).map(([key, { rule }]) => [nameOfKey(key), nameOfKey(rule)]),
+    ),
     rules: Object.fromEntries(sorted(config.rules).map(([key, rule]) => [nameOfKey(key), ruleForm(rule, config)])),
     backends: Object.fromEntries(
       sorted(config.backends).map(([key, backend]) => [nameOfKey(key), backendText(backend)]),
@@ -179,15 +182,24 @@ function listenerText({
   tls,
   clientCertificate,
 }: GatewayConfig['listeners'][Key]): string {
-  const certificates = tls ? ` certificates ${tls.certificates.map(nameOfKey).join(' ')}` : '';
+  const certificates = tls?.mode === 'Terminate' ? ` certificates ${tls.certificates.map(nameOfKey).join(' ')}` : '';
+  const passthrough = tls?.mode === 'Passthrough' ? ' passthrough' : '';
   const clients = tls?.clientValidation ? ` clients ${tls.clientValidation.mode}` : '';
   const own = clientCertificate ? `, client certificate ${clientCertificate.origin.name}` : '';
-  return `${protocol} ${port} ${hostname || '*'}${addresses.length > 0 ? ` on ${addresses.join(' ')}` : ''}${certificates}${clients}${own}`;
+  return `${protocol} ${port} ${hostname || '*'}${addresses.length > 0 ? ` on ${addresses.join(' ')}` : ''}${passthrough}${certificates}${clients}${own}`;
 }
 
-function matchText({ rule, path, method, headers = [], query = [] }: MatchConfig): string {
+function matchText({ rule, path, isGrpc, method, headers = [], query = [] }: MatchConfig): string {
   const values = [...headers.map((one) => valueText(one, '')), ...query.map((one) => valueText(one, '?'))];
-  return [path.type, path.value, ...(method === undefined ? [] : [method]), ...values, '->', nameOfKey(rule)].join(' ');
+  return [
+    ...(isGrpc ? ['gRPC'] : []),
+    path.type,
+    path.value,
+    ...(method === undefined ? [] : [method]),
+    ...values,
+    '->',
+    nameOfKey(rule),
+  ].join(' ');
 }
 
 function valueText({ name, type, value }: ValueMatch, sign: string): string {
@@ -220,10 +232,15 @@ function statusForm(status: object): unknown {
   const form: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(status)) {
     if (field === 'conditions') Object.assign(form, conditionsForm(value as readonly Condition[]));
+    else if (field === 'supportedKinds') form[field] = kindsText(value as readonly { kind: string }[]);
     else if (field !== 'controllerName')
       form[field] = typeof value === 'object' && value !== null ? statusForm(value as object) : value;
   }
   return form;
+}
+
+function kindsText(kinds: readonly { readonly kind: string }[]): string {
+  return kinds.map(({ kind }) => kind).join(' ') || 'none';
 }
 
 function conditionsForm(conditions: readonly Condition[]): Record<string, string> {

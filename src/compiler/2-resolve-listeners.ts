@@ -14,6 +14,7 @@ import { resolveGatewayTls } from './gateway-tls.ts';
 import { resolveInfrastructure } from './infrastructure.ts';
 import { findConflicts, findOverlaps } from './listener-conflicts.ts';
 import { findSetConflicts } from './listener-set-conflicts.ts';
+import { portName } from './listener-protocols.ts';
 import type { ListenerSets } from './listener-sets.ts';
 import { isSameList } from './memory.ts';
 import { recordReferences, type RecordedReferences, type ReferenceWorld } from './references.ts';
@@ -102,7 +103,7 @@ function resolveGateway(selected: SelectedGateway, around: GatewaySurroundings):
         owner,
         gateway: key,
         addresses,
-        isServable: accepted === null && homeless === null && !around.taken.get(owner)?.has(listener.port),
+        isServable: accepted === null && homeless === null && !around.taken.get(owner)?.has(portName(listener)),
         conflicted: conflicts.get(listener) ?? null,
         tls,
         references: around.references,

@@ -6,7 +6,7 @@ import { labelsOf, refuseNewcomer } from './allowed-routes.ts';
 import { intersectHostnames, normaliseHostname } from './hostnames.ts';
 import { createMemory, remember, type Memory } from './memory.ts';
 import type { AttachedRoute, Attachment, ListenerOwner, ResolvedListener, ResolvedParent, Note } from './resolved.ts';
-import { gatewayGroup, type HTTPRoute, type ParentReference } from './resource-types.ts';
+import { gatewayGroup, type ParentReference, type Route } from './resource-types.ts';
 
 /** Features of the conformance suite that exist because of this file. */
 export const attachmentFeatures: readonly string[] = ['HTTPRouteParentRefPort', 'HTTPRouteDestinationPortMatching'];
@@ -22,16 +22,16 @@ export interface AttachSurroundings {
 }
 
 /** The same object as before if nothing it depends on has changed. */
-export function attachRoute(route: HTTPRoute, around: AttachSurroundings, memory: AttachMemory): AttachedRoute {
+export function attachRoute(route: Route, around: AttachSurroundings, memory: AttachMemory): AttachedRoute {
   const inputs: unknown[] = [around.resources.of('Namespace').get(route.metadata.namespace)];
   for (const key of parentKeys(route)) inputs.push(around.owners.get(key), isKnown(around.resources, key));
   return remember(memory, { owner: route, inputs }, () => attach(route, around));
 }
 
-const keysByRoute = new WeakMap<HTTPRoute, readonly Key[]>();
+const keysByRoute = new WeakMap<Route, readonly Key[]>();
 
 /** The key of each Gateway and ListenerSet that the route names as parent. */
-function parentKeys(route: HTTPRoute): readonly Key[] {
+function parentKeys(route: Route): readonly Key[] {
   const known = keysByRoute.get(route);
   if (known) return known;
   const keys = (route.spec.parentRefs ?? []).map((ref) => parentKey(ref, route)).filter((key) => key !== null);
@@ -49,7 +49,7 @@ const parentKinds: Readonly<Record<string, string>> = {
 /** Null for a parent of another kind. */
 function parentKey(
   { group = gatewayGroup, kind = 'Gateway', namespace, name }: ParentReference,
-  route: HTTPRoute,
+  route: Route,
 ): Key | null {
   const parentKind = parentKinds[`${group}/${kind}`];
   return parentKind === undefined ? null : keyOf(parentKind, namespace ?? route.metadata.namespace, name);
@@ -60,7 +60,7 @@ function isKnown(resources: ResourceSet, key: Key): boolean {
   return resources.of(kind).has(`${namespace}/${name}`);
 }
 
-function attach(route: HTTPRoute, { resources, owners }: AttachSurroundings): AttachedRoute {
+function attach(route: Route, { resources, owners }: AttachSurroundings): AttachedRoute {
   const { namespace, name } = route.metadata;
   const labels = labelsOf(resources, namespace);
   const key = keyOf(route.kind, namespace, name);
@@ -85,7 +85,7 @@ function missingParent(ref: ParentReference, parent: Key): string {
 }
 
 function attachToParent(
-  route: HTTPRoute,
+  route: Route,
   ref: ParentReference,
   { owner, labels }: { owner: ListenerOwner; labels: Readonly<Record<string, string>> },
 ): ResolvedParent {
@@ -106,7 +106,7 @@ function attachToParent(
 }
 
 /** One attachment for each of the route's hostnames that the listener accepts. */
-function attachToListener(route: HTTPRoute, listener: ResolvedListener): readonly Attachment[] {
+function attachToListener(route: Route, listener: ResolvedListener): readonly Attachment[] {
   const hostnames = route.spec.hostnames ?? [];
   const attachments = new Map<string, Attachment>();
   for (const own of hostnames.length === 0 ? [''] : hostnames.map(normaliseHostname)) {
@@ -135,7 +135,7 @@ function nameOfOwner(key: Key): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-function noMatchingHostname(route: HTTPRoute, open: readonly ResolvedListener[]): Problem {
+function noMatchingHostname(route: Route, open: readonly ResolvedListener[]): Problem {
   const names = open.map((listener) => `${listener.spec.name} (${listener.hostname})`).join(', ');
   const message = `none of the hostnames ${(route.spec.hostnames ?? []).join(', ')} is served by ${names}`;
   return { reason: 'NoMatchingListenerHostname', message };

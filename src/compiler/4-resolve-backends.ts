@@ -1,10 +1,11 @@
 /** Step 4: backendRefs to Service ports. Endpoints are not looked at: a Service without any is still resolved. */
-import type { BackendConfig, BackendProtocol } from '../contract/gateway-config.ts';
-import { keyOf, type Key } from '../contract/keys.ts';
+import type { BackendConfig } from '../contract/gateway-config.ts';
+import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
+import { backendKey, isPort, rulesOfUse, type BackendUse } from './backend-uses.ts';
 import { refusal, type GrantIndex } from './reference-grants.ts';
 import type { ServiceEffects } from './resolved.ts';
-import { gatewayGroup, type HTTPBackendRef, type Service, type ServicePort } from './resource-types.ts';
+import { gatewayGroup, type HTTPBackendRef, type Service } from './resource-types.ts';
 
 /** Features of the conformance suite that exist because of this file. */
 export const backendFeatures: readonly string[] = ['HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket'];
@@ -19,6 +20,8 @@ export type ResolvedBackend =
 interface Referrer {
   readonly kind: string;
   readonly namespace: string;
+  /** What for. */
+  readonly use: BackendUse;
 }
 
 export interface BackendSurroundings {
@@ -37,97 +40,92 @@ export function resolveBackend(ref: HTTPBackendRef, from: Referrer, around: Back
     return problem('InvalidKind', `backendRef ${ref.name} is a ${kind}: only Services can be backends`);
   }
   const to = { group: '', kind: 'Service', namespace, name: ref.name };
-  const refused = refusal(around.grants, { ...from, group: gatewayGroup }, to);
+  const refused = refusal(around.grants, { kind: from.kind, namespace: from.namespace, group: gatewayGroup }, to);
   if (refused) return { problem: refused };
   const service = around.service(`${namespace}/${ref.name}`);
   if (!service) return problem('BackendNotFound', `Service ${namespace}/${ref.name} does not exist`);
   const effects = around.effects(`${namespace}/${ref.name}`);
-  const resolved = resolvePort(service, ref.port);
-  return effects && 'config' in resolved ? withEffects(resolved, service, effects) : resolved;
+  const resolved = resolvePort(service, ref.port, from.use);
+  return effects && 'config' in resolved ? withEffects(resolved, { service, use: from.use }, effects) : resolved;
 }
 
-const portsByService = new WeakMap<Service, Map<number | undefined, ResolvedBackend>>();
+const portsByService = new WeakMap<Service, Map<string, ResolvedBackend>>();
 
-/** Remembered by Service and port, so that all rules share one object. */
-function resolvePort(service: Service, port: number | undefined): ResolvedBackend {
+/** Remembered by Service, port and use, so that all rules share one object. */
+function resolvePort(service: Service, port: number | undefined, use: BackendUse): ResolvedBackend {
   let ports = portsByService.get(service);
   if (!ports) portsByService.set(service, (ports = new Map()));
-  const known = ports.get(port);
+  const wanted = `${port} ${use}`;
+  const known = ports.get(wanted);
   if (known) return known;
-  const result = makeBackend(service, port);
-  ports.set(port, result);
+  const result = makeBackend(service, port, use);
+  ports.set(wanted, result);
   return result;
 }
 
 type SoundBackend = Extract<ResolvedBackend, { readonly config: BackendConfig }>;
 
+/** A Service's port is found again by the number that stands in the backend. */
+interface UsedService {
+  readonly service: Service;
+  readonly use: BackendUse;
+}
+
 const changedByEffects = new WeakMap<ServiceEffects, WeakMap<SoundBackend, ResolvedBackend>>();
 
 /** Remembered like the ports themselves. */
-function withEffects(backend: SoundBackend, service: Service, effects: ServiceEffects): ResolvedBackend {
+function withEffects(backend: SoundBackend, used: UsedService, effects: ServiceEffects): ResolvedBackend {
   let changed = changedByEffects.get(effects);
   if (!changed) changedByEffects.set(effects, (changed = new WeakMap()));
   const known = changed.get(backend);
   if (known) return known;
-  const result = applyEffects(backend, service, effects);
+  const result = applyEffects(backend, used, effects);
   changed.set(backend, result);
   return result;
 }
 
-/** With a policy it is TLS, whatever `appProtocol` says. */
-function applyEffects({ key, config }: SoundBackend, service: Service, effects: ServiceEffects): ResolvedBackend {
-  const name = service.spec.ports?.find(
-    ({ port, protocol = 'TCP' }) => port === config.port && protocol === 'TCP',
-  )?.name;
+/** With a policy it is TLS, whatever `appProtocol` says; what cannot be TLS is left alone. */
+function applyEffects(
+  { key, config }: SoundBackend,
+  { service, use }: UsedService,
+  effects: ServiceEffects,
+): ResolvedBackend {
+  const protocol = rulesOfUse(use).overTls?.[config.protocol];
+  if (!protocol) return { key, config };
+  const name = service.spec.ports?.find((port) => isPort(port, config.port, use))?.name;
   const effect = (name === undefined ? undefined : effects.byPort[name]) ?? effects.whole;
   if (!effect) return { key, config };
   if ('refused' in effect) return { key, refused: effect.refused };
-  const protocol = config.protocol === 'h2c' || config.protocol === 'h2-tls' ? 'h2-tls' : 'http1-tls';
   return { key, config: { ...config, protocol, tls: effect.tls } };
 }
 
-function makeBackend(service: Service, number: number | undefined): ResolvedBackend {
+function makeBackend(service: Service, number: number | undefined, use: BackendUse): ResolvedBackend {
   const { namespace, name, generation } = service.metadata;
   if (service.spec.type === 'ExternalName') {
     // A Service of this type points wherever its author likes, past every ReferenceGrant (CVE-2021-25740).
     return problem('BackendNotFound', `Service ${namespace}/${name} is of type ExternalName, which is not served`);
   }
   const ports = service.spec.ports ?? [];
-  const port = ports.find((one) => one.port === number && (one.protocol ?? 'TCP') === 'TCP');
+  const { transport, protocolOf } = rulesOfUse(use);
+  const port = ports.find((one) => isPort(one, number, use));
   if (!port || number === undefined) {
     const known = ports.map((one) => `${one.port}${one.protocol && one.protocol !== 'TCP' ? `/${one.protocol}` : ''}`);
-    const wanted = number === undefined ? 'the backendRef names no port' : `it has no TCP port ${number}`;
+    const wanted = number === undefined ? 'the backendRef names no port' : `it has no ${transport} port ${number}`;
     return problem('BackendNotFound', `Service ${namespace}/${name}: ${wanted}; ports: ${known.join(', ') || 'none'}`);
   }
   const protocol = protocolOf(port);
   if (!protocol) {
-    const message = `Service ${namespace}/${name} port ${number}: appProtocol ${port.appProtocol} is not supported by HTTPRoute`;
+    const message = `Service ${namespace}/${name} port ${number}: appProtocol ${port.appProtocol} is not supported`;
     return problem('UnsupportedProtocol', message);
   }
   const config: BackendConfig = {
     origin: { kind: 'Service', namespace, name, section: String(number), generation },
     port: number,
     protocol,
-    ...(protocol === 'http1-tls' && { tls: { serverName: `${name}.${namespace}.svc` } }),
+    ...((protocol === 'http1-tls' || protocol === 'h2-tls') && { tls: { serverName: `${name}.${namespace}.svc` } }),
     loadBalancing: { type: 'LeastRequest' },
   };
-  return { key: keyOf('Service', namespace, name, number), config };
-}
-
-/** GEP-1911. Names of other registries (`http`, `tcp`, `mysql`) say nothing about HTTP's version: HTTP/1.1 is what always works. */
-function protocolOf(port: ServicePort): BackendProtocol | undefined {
-  switch (port.appProtocol) {
-    case 'kubernetes.io/h2c':
-    case 'grpc':
-      return 'h2c';
-    case 'kubernetes.io/ws':
-      return 'http1';
-    case 'kubernetes.io/wss':
-    case 'https':
-      return 'http1-tls';
-    default:
-      return port.appProtocol?.startsWith('kubernetes.io/') ? undefined : 'http1';
-  }
+  return { key: backendKey(`${namespace}/${name}`, number, use), config };
 }
 
 function problem(reason: string, message: string): ResolvedBackend {

@@ -1,16 +1,17 @@
 /** Step 6: routes to table entries, whatever they attach to. Remembers which Services a route looked at: only their change touches it. */
 import type { AnyFilterDefinition } from '../contract/filter.ts';
 import type { BackendConfig } from '../contract/gateway-config.ts';
-import { partsOf, type Key } from '../contract/keys.ts';
+import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { Resource, ResourceName } from '../model/resources.ts';
 import { resolveBackend, type BackendSurroundings } from './4-resolve-backends.ts';
-import { asGrpc } from './grpc-backends.ts';
+import { partsOfBackend } from './backend-uses.ts';
 import type { ExtensionObjects } from './extension-refs.ts';
 import type { RankedMatch } from './precedence.ts';
 import type { GrantIndex } from './reference-grants.ts';
 import type { ServiceEffects, TranslatedRoute } from './resolved.ts';
-import type { HTTPRoute, Service } from './resource-types.ts';
+import { routeKindOf } from './route-kinds.ts';
+import type { Route, Service } from './resource-types.ts';
 import { translateRule, type RuleSurroundings, type TranslatedRule } from './translate-rule.ts';
 
 export interface TranslateSurroundings {
@@ -45,17 +46,18 @@ interface Remembered {
   around: TranslateSurroundings;
 }
 
-type TranslateMemory = WeakMap<HTTPRoute, Remembered>;
+type TranslateMemory = WeakMap<Route, Remembered>;
 
 export const createTranslateMemory = (): TranslateMemory => new WeakMap();
 
 export function translateRoute(
-  route: HTTPRoute,
+  route: Route,
   key: Key,
   { around, memory }: { around: TranslateSurroundings; memory: TranslateMemory },
 ): TranslatedRoute {
   const known = memory.get(route);
   if (known && isStillTrue(known, around)) return known.value;
+  const { use } = routeKindOf(route);
   const lookups = new Map<string, Lookup>();
   const extensions: ExtensionLookup[] = [];
   const services = new Set<ResourceName>();
@@ -79,9 +81,9 @@ export function translateRoute(
     },
     resolveBackend(ref, protocol) {
       usesGrants ||= ref.namespace !== undefined && ref.namespace !== route.metadata.namespace;
-      const plain = resolveBackend(ref, { kind: route.kind, namespace: route.metadata.namespace }, lookup);
-      const resolved = protocol === 'GRPC' ? asGrpc(plain) : plain;
-      if ('key' in resolved) services.add(serviceOf(resolved.key));
+      const from = { kind: route.kind, namespace: route.metadata.namespace, use: protocol ?? use };
+      const resolved = resolveBackend(ref, from, lookup);
+      if ('key' in resolved) services.add(partsOfBackend(resolved.key).service);
       return resolved;
     },
   };
@@ -110,29 +112,29 @@ function isStillTrue(known: Remembered, around: TranslateSurroundings): boolean 
   return true;
 }
 
-function serviceOf(backend: Key): ResourceName {
-  const { namespace, name } = partsOf(backend);
-  return `${namespace}/${name}`;
-}
-
-function joinRules(route: HTTPRoute, key: Key, rules: readonly TranslatedRule[]): Omit<TranslatedRoute, 'services'> {
+function joinRules(route: Route, key: Key, rules: readonly TranslatedRule[]): Omit<TranslatedRoute, 'services'> {
   const { namespace, name, generation } = route.metadata;
   const backends = new Map<Key, BackendConfig>(rules.flatMap((rule) => rule.backends));
+  // Only the alpha versions let a route of connections have several rules; nothing can lead to the others.
+  const connectionRule = routeKindOf(route).translateMatches === null ? (rules[0]?.key ?? null) : null;
   return {
     key,
     config: { origin: { kind: route.kind, namespace, name, generation } },
-    rules: rules.filter((rule) => rule.matches.length > 0).map((rule) => [rule.key, rule.config] as const),
+    rules: rules
+      .filter((rule) => rule.matches.length > 0 || rule.key === connectionRule)
+      .map((rule) => [rule.key, rule.config] as const),
     filters: rules.flatMap((rule) => rule.filters),
     backends: [...backends],
     matches: rankMatches(route, rules),
+    connectionRule,
     ...judgeRules(rules),
     resolvedRefs: joinProblems(rules.flatMap((rule) => rule.unresolved)),
   };
 }
 
-function rankMatches(route: HTTPRoute, rules: readonly TranslatedRule[]): readonly RankedMatch[] {
+function rankMatches(route: Route, rules: readonly TranslatedRule[]): readonly RankedMatch[] {
   return rules.flatMap((rule, ruleIndex) =>
-    rule.matches.map((match, matchIndex) => ({ match, route, ruleIndex, matchIndex })),
+    rule.matches.map((rated, matchIndex) => ({ ...rated, route, ruleIndex, matchIndex })),
   );
 }
 

@@ -18,8 +18,8 @@ import type {
   RouteEntries,
   RouteEntry,
 } from './resolved.ts';
+import type { Obstacles } from './reachability.ts';
 import { routeParentStatus, type RouteParentStatus } from './route-status.ts';
-import type { Shadows } from './unreachable.ts';
 
 /** `status` of an object as Kubernetes has it, but for the transition times. */
 export type ResourceStatus =
@@ -37,9 +37,9 @@ interface StatusInputs {
   readonly gateways: readonly ResolvedGateway[];
   readonly policies: AttachedPolicies;
   readonly entries: RouteEntries;
-  readonly shadows: ReadonlyMap<Key, Shadows>;
-  /** Matches of which `shadows` says something new. */
-  readonly news: ReadonlySet<MatchConfig>;
+  readonly obstacles: Obstacles;
+  /** Of which `obstacles` may say something new. */
+  readonly news: { readonly matches: ReadonlySet<MatchConfig>; readonly entries: ReadonlySet<RouteEntry> };
   readonly facts: Facts;
 }
 
@@ -52,7 +52,7 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
   const ancestry = createAncestry();
   let tops: ReadonlySet<Key> = new Set();
   let statuses: ReadonlyMap<Key, ResourceStatus> = new Map();
-  return ({ resources, selection, gateways, policies, entries, shadows, news, facts }) => {
+  return ({ resources, selection, gateways, policies, entries, obstacles, news, facts }) => {
     const changes = new Map<Key, ResourceStatus | null>();
     for (const entry of entries.removed) {
       count(counts, entry, -1);
@@ -63,12 +63,12 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
       count(counts, entry, 1);
       routes.set(entry.attached.key, entry);
     }
-    const touched = new Set(entries.added);
-    for (const { rule } of news) {
+    const touched = new Set([...entries.added, ...news.entries]);
+    for (const { rule } of news.matches) {
       const entry = routes.get(routeOf(rule));
       if (entry) touched.add(entry);
     }
-    for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, shadows, controllerName));
+    for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, obstacles, controllerName));
     const top = topStatuses(selection, gateways, { counts, facts, features, resources });
     ancestry.update(entries, gateways);
     for (const policy of policies.all) {
@@ -119,11 +119,11 @@ function routeOf(rule: Key): Key {
 /** Null for a route that names no Gateway of ours. */
 function routeStatus(
   { attached, translated }: RouteEntry,
-  shadows: ReadonlyMap<Key, Shadows>,
+  obstacles: Obstacles,
   controllerName: string,
 ): ResourceStatus | null {
   if (attached.parents.length === 0) return null;
-  const around = { controllerName, route: attached.route, translated, shadows };
+  const around = { controllerName, route: attached.route, translated, obstacles };
   return { parents: attached.parents.map((parent) => routeParentStatus(parent, around)) };
 }
 

@@ -2,7 +2,7 @@
 import type { Problem } from '../contract/problem.ts';
 import { nameOf } from '../model/resources.ts';
 import { addressesToListenOn, hopelessRequests } from './address-requests.ts';
-import { rulesOf } from './listener-protocols.ts';
+import { portName, rulesOf } from './listener-protocols.ts';
 import type { SelectedGateway } from './resolved.ts';
 import type { Gateway, Listener, ListenerSet } from './resource-types.ts';
 
@@ -40,8 +40,8 @@ export function isReachable(address: string): boolean {
   return !/^(?:127\.|169\.254\.|0\.0\.0\.0$|::1?$|fe[89ab])/i.test(address);
 }
 
-/** Ports that a Gateway cannot have because an older one has them, with that one's name. */
-export type TakenPorts = ReadonlyMap<number, string>;
+/** Ports, by `portName`, that a Gateway cannot have because an older one has them, with that one's name. */
+export type TakenPorts = ReadonlyMap<string, string>;
 
 /** A Gateway or ListenerSet with what it wants to listen on. */
 export interface PortClaimant {
@@ -60,7 +60,7 @@ export function findTakenPorts(claimants: readonly PortClaimant[]): ReadonlyMap<
   const result = new Map<PortClaimant['owner'], TakenPorts>();
   for (const { owner, gateway, addresses, isHomeless } of claimants) {
     if (isHomeless || unsupportedAddress(gateway)) continue;
-    const taken = new Map<number, string>();
+    const taken = new Map<string, string>();
     const wanted = wantedSockets(addresses, owner.spec.listeners);
     for (const { port, socket } of wanted) {
       const holder = owners.get(socket);
@@ -75,12 +75,12 @@ export function findTakenPorts(claimants: readonly PortClaimant[]): ReadonlyMap<
 function wantedSockets(
   listed: readonly string[],
   listeners: readonly Listener[],
-): readonly { port: number; socket: string }[] {
+): readonly { port: string; socket: string }[] {
   const addresses = listed.length === 0 ? anyAddress : listed;
   return listeners.flatMap((listener) => {
-    const transport = rulesOf(listener)?.transport;
-    if (!transport) return [];
-    return addresses.map((address) => ({ port: listener.port, socket: `${transport} ${address} ${listener.port}` }));
+    if (!rulesOf(listener)) return [];
+    const port = portName(listener);
+    return addresses.map((address) => ({ port, socket: `${address} ${port}` }));
   });
 }
 

@@ -2,15 +2,21 @@
 import { deriveConfig, isEqual, tableNames, type ConfigPatch } from '../contract/config-diff.ts';
 import { emptyConfig, type GatewayConfig, type TableName } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
+import type { ConnectionTables } from './connection-tables.ts';
 import type { HostnameTables } from './hostname-tables.ts';
 import type { ResolvedGateway, RouteEntries, RouteEntry, TranslatedRoute } from './resolved.ts';
+
+/** Tables, and the keys of those that changed. */
+interface Changed<Tables> {
+  readonly tables: Tables;
+  readonly changed: ReadonlySet<Key>;
+}
 
 interface ConfigInputs {
   readonly gateways: readonly ResolvedGateway[];
   readonly entries: RouteEntries;
-  readonly tables: HostnameTables;
-  /** Keys of the tables that changed. */
-  readonly changed: ReadonlySet<Key>;
+  readonly hostnames: Changed<HostnameTables>;
+  readonly connections: Changed<ConnectionTables>;
 }
 
 type Changes = Record<TableName, Map<Key, unknown>>;
@@ -22,15 +28,16 @@ export function createConfigBuilder(): (inputs: ConfigInputs) => GatewayConfig {
   const users = new Map<Key, number>();
   let ofListeners: UsedParts = { filters: [], backends: [] };
   let config = emptyConfig;
-  return ({ gateways, entries, tables, changed }) => {
+  return ({ gateways, entries, hostnames, connections }) => {
     const changes: Changes = byTable(() => new Map());
-    for (const key of changed) changes.hostnames.set(key, tables.get(key)?.config ?? null);
+    for (const key of hostnames.changed) changes.hostnames.set(key, hostnames.tables.get(key)?.config ?? null);
+    for (const key of connections.changed) changes.connections.set(key, connections.tables.get(key)?.config ?? null);
     changeGateways(changes, current, gateways);
     removeParts(changes, users, ofListeners);
     ofListeners = partsOfListeners(gateways);
     addParts(changes, users, ofListeners);
-    for (const entry of entries.removed) if (entry.tables.length > 0) removeRoute(changes, users, entry);
-    for (const entry of entries.added) if (entry.tables.length > 0) addRoute(changes, users, entry);
+    for (const entry of entries.removed) if (entry.places.length > 0) removeRoute(changes, users, entry);
+    for (const entry of entries.added) if (entry.places.length > 0) addRoute(changes, users, entry);
     const patch = applyChanges(current, changes);
     if (patch) config = config === emptyConfig ? whole(current) : deriveConfig(config, patch);
     return config;

@@ -16,6 +16,7 @@ import { infrastructureFeatures } from './infrastructure.ts';
 import { listenerSetFeatures } from './listener-sets.ts';
 import type { CompilerOptions, Facts } from './resolved.ts';
 import type { GatewayClass } from './resource-types.ts';
+import { routeKinds } from './route-kinds.ts';
 import { ruleFeatures } from './rule-options.ts';
 
 export interface GatewayClassStatus {
@@ -38,6 +39,7 @@ export function supportedFeatures({ filters, policies }: CompilerOptions): reado
     ...gatewayTlsFeatures,
     ...attachmentFeatures,
     ...hostnameFeatures,
+    ...routeKinds.flatMap((one) => one.supportedFeatures),
     ...matchFeatures,
     ...ruleFeatures,
     ...backendFeatures,
@@ -54,6 +56,12 @@ function featuresHere({ channel, absentKinds }: Facts): readonly string[] {
   ];
 }
 
+/** Without those of routes that the cluster does not have. The names begin with the kind. */
+function featuresOfKinds(features: readonly string[], { absentKinds }: Facts): readonly string[] {
+  const absent = routeKinds.filter(({ kind }) => absentKinds?.has(kind));
+  return features.filter((feature) => !absent.some(({ kind }) => feature.startsWith(kind)));
+}
+
 export interface ClassSurroundings {
   /** Of the code, whatever the cluster. */
   readonly features: readonly string[];
@@ -67,7 +75,7 @@ export function classStatus(
 ): GatewayClassStatus {
   const { bundleVersion } = facts;
   const observedGeneration = gatewayClass.metadata.generation ?? 0;
-  const names = [...features, ...featuresHere(facts)].toSorted();
+  const names = [...featuresOfKinds(features, facts), ...featuresHere(facts)].toSorted();
   const findings = [
     acceptedFinding(gatewayClass, resources),
     ...(bundleVersion ? [versionFinding(bundleVersion)] : []),

@@ -9,6 +9,7 @@ import { createPolicyStep } from './5-attach-policies.ts';
 import type { TranslateSurroundings } from './6-translate-routes.ts';
 import { createStatusBuilder, type Statuses } from './7-build-status.ts';
 import { createConfigBuilder } from './build-config.ts';
+import { updateConnectionTables, type ConnectionTables } from './connection-tables.ts';
 import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
 import { rememberExtensions } from './extension-refs.ts';
 import { infrastructureNotes } from './infrastructure.ts';
@@ -82,6 +83,7 @@ function createSteps(options: CompilerOptions): Compiler {
   const filterListeners = createListenerFilterStep();
   const walkRoutes = createRouteWalk();
   const tables: HostnameTables = new Map();
+  const connections: ConnectionTables = new Map();
   const shadows = createShadowState();
   const buildConfig = createConfigBuilder();
   const buildStatuses = createStatusBuilder(options);
@@ -96,15 +98,21 @@ function createSteps(options: CompilerOptions): Compiler {
     const entries = walkRoutes({ resources, gateways, translation });
     const changed = updateHostnameTables(tables, entries);
     const news = updateShadows(shadows, { tables, changed, gateways });
-    const config = buildConfig({ gateways, entries, tables, changed });
+    const ofConnections = updateConnectionTables(connections, entries, gateways);
+    const config = buildConfig({
+      gateways,
+      entries,
+      hostnames: { tables, changed },
+      connections: { tables: connections, changed: ofConnections.changed },
+    });
     const statuses = buildStatuses({
       resources,
       selection,
       gateways,
       policies,
       entries,
-      shadows: shadows.found,
-      news,
+      obstacles: { shadows: shadows.found, connections },
+      news: { matches: news, entries: ofConnections.touched },
       facts,
     });
     const notes = [...selection.notes, ...listenerSets.notes, ...policies.notes, ...entries.notes];

@@ -1,6 +1,7 @@
 /** The endpoints of one backend out of EndpointSlices. Knows nothing of all the others. */
 import type { Endpoint } from '../contract/endpoints.ts';
-import { partsOf, type Key } from '../contract/keys.ts';
+import type { Key } from '../contract/keys.ts';
+import { isPort, partsOfBackend } from './backend-uses.ts';
 import type { EndpointSlice, Service, ServicePort } from './resource-types.ts';
 
 /** Names the Service that an EndpointSlice belongs to. */
@@ -18,8 +19,8 @@ export function backendEndpoints(
   slices: readonly EndpointSlice[],
   service: Service | undefined,
 ): readonly Endpoint[] {
-  const number = Number.parseInt(partsOf(backend).section, 10);
-  const port = service?.spec.ports?.find((one) => one.port === number && (one.protocol ?? 'TCP') === 'TCP');
+  const { port: number, use } = partsOfBackend(backend);
+  const port = service?.spec.ports?.find((one) => isPort(one, number, use));
   if (!port) return [];
   const endpoints = new Map<string, Endpoint>();
   for (const slice of slices) {
@@ -35,7 +36,7 @@ export function backendEndpoints(
 
 /** A slice's port bears the name of the Service's port; only hand-written slices leave the name out where the Service has one. */
 function targetPort(port: ServicePort, slice: EndpointSlice): number | undefined {
-  const ports = (slice.ports ?? []).filter((one) => (one.protocol ?? 'TCP') === 'TCP');
+  const ports = (slice.ports ?? []).filter((one) => (one.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
   const named = ports.find((one) => (one.name ?? '') === (port.name ?? ''));
   const found = named ?? (ports.length === 1 && !ports[0]?.name ? ports[0] : undefined);
   return found?.port ?? undefined;

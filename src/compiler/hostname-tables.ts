@@ -2,7 +2,7 @@
 import type { HostnameConfig } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import { compareMatches, type RankedMatch } from './precedence.ts';
-import type { Attachment, ResolvedListener, RouteEntries } from './resolved.ts';
+import type { Attachment, ResolvedListener, RouteEntries, RouteEntry } from './resolved.ts';
 
 /** Features of the conformance suite that exist because of this file. */
 export const hostnameFeatures: readonly string[] = [
@@ -77,19 +77,23 @@ function collectChanges({ removed, added }: RouteEntries): ReadonlyMap<Key, Chan
     return change;
   };
   for (const entry of removed) {
-    for (const attachment of entry.tables) {
+    for (const attachment of requestPlaces(entry)) {
       const { gone } = changeOf(attachment);
       for (const one of entry.translated.matches) gone.add(one);
     }
   }
   for (const entry of added) {
-    for (const attachment of entry.tables) {
+    for (const attachment of requestPlaces(entry)) {
       const change = changeOf(attachment);
       change.attachment = attachment;
       change.come.push(...entry.translated.matches);
     }
   }
   return changes;
+}
+
+function requestPlaces({ places, translated }: RouteEntry): readonly Attachment[] {
+  return translated.connectionRule === null ? places : [];
 }
 
 function makeTable({ table, listener, hostname, own }: Attachment, ranked: readonly RankedMatch[]): HostnameTable {

@@ -1,7 +1,7 @@
 /** Listeners of one Gateway that cannot be told apart. None of them wins: all are refused (Gateway API, "Handling indistinct Listeners"). */
 import type { Problem } from '../contract/problem.ts';
 import { isCovered, normaliseHostname } from './hostnames.ts';
-import { rulesOf } from './listener-protocols.ts';
+import { portName, rulesOf } from './listener-protocols.ts';
 import type { Listener } from './resource-types.ts';
 
 /** The conflict of each listener that has one. Listeners of unsupported protocols take no part: they are never served. */
@@ -15,7 +15,7 @@ export function findConflicts(listeners: readonly Listener[]): ReadonlyMap<Liste
     }
     for (const listener of group) {
       const rivals = group.filter((other) => other !== listener && isIndistinct(other, listener));
-      if (rivals.length > 0) conflicts.set(listener, hostnameConflict(listener, rivals));
+      if (rivals.length > 0) conflicts.set(listener, indistinct(listener, rivals));
     }
   }
   return conflicts;
@@ -37,7 +37,8 @@ export function findOverlaps(listeners: readonly NamedListener[]): ReadonlyMap<L
   const groups = byPort(listeners.map(({ spec }) => spec));
   for (const group of groups.values()) {
     const withTls = group.filter((listener) => rulesOf(listener)?.sharing === 'tls');
-    for (const listener of withTls) {
+    // Only clients of HTTP reuse a connection for another name.
+    for (const listener of withTls.filter(({ protocol }) => protocol === 'HTTPS')) {
       const others = withTls.filter((other) => other !== listener);
       const byName = firstSharedName(names.get(listener) ?? [], others, names);
       const rival = others.find((other) => isOverlapping(listener.hostname, other.hostname));
@@ -94,8 +95,12 @@ function protocolConflict(listener: Listener, group: readonly Listener[]): Probl
   return { reason: 'ProtocolConflict', message };
 }
 
-function hostnameConflict(listener: Listener, rivals: readonly Listener[]): Problem {
+function indistinct(listener: Listener, rivals: readonly Listener[]): Problem {
   const names = rivals.map((rival) => rival.name).join(', ');
+  if (rulesOf(listener)?.sharing === 'none') {
+    const message = `port ${portName(listener)} is also what ${names} asks for, and nothing tells them apart: give one of them another port`;
+    return { reason: 'ProtocolConflict', message };
+  }
   const host = listener.hostname ? `hostname ${listener.hostname}` : 'no hostname';
   const message = `port ${listener.port} with ${host} is also what ${names} asks for: change the hostname or the port, or merge them`;
   return { reason: 'HostnameConflict', message };

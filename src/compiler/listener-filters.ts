@@ -9,7 +9,6 @@ import { partsOf, type Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import { resolveBackend } from './4-resolve-backends.ts';
 import type { TranslateSurroundings } from './6-translate-routes.ts';
-import { asGrpc } from './grpc-backends.ts';
 import type { ResolvedGateway, ResolvedListener } from './resolved.ts';
 import { translateFilter, type FilterSpec, type FilterSurroundings } from './translate-filter.ts';
 
@@ -127,8 +126,7 @@ function surroundingsOf(
     definitions: around.definitions,
     findExtension: (extension, name) => around.extensions.get(extension)?.get(`${namespace}/${name}`),
     resolveBackend(ref, protocol) {
-      const plain = resolveBackend(ref, { kind, namespace }, lookup);
-      const resolved = protocol === 'GRPC' ? asGrpc(plain) : plain;
+      const resolved = resolveBackend(ref, { kind, namespace, use: protocol ?? 'HTTP' }, lookup);
       if ('config' in resolved) backends.set(resolved.key, resolved.config);
       return resolved;
     },

@@ -5,12 +5,10 @@
 import type { Problem } from '../contract/problem.ts';
 import { nameOf } from '../model/resources.ts';
 import { normaliseHostname } from './hostnames.ts';
-import { rulesOf, type ProtocolRules } from './listener-protocols.ts';
+import { portName, rulesOf, type ProtocolRules } from './listener-protocols.ts';
 import type { Gateway, Listener, ListenerSet } from './resource-types.ts';
 
-type Sharing = Pick<ProtocolRules, 'transport' | 'sharing'>;
-
-interface Claim extends Sharing {
+interface Claim extends Pick<ProtocolRules, 'transport' | 'sharing'> {
   readonly listener: Listener;
   /** `Gateway default/web` */
   readonly owner: string;
@@ -42,7 +40,7 @@ function claim(claims: Claim[], listener: Listener, owner: string): void {
 }
 
 function findConflict(claims: readonly Claim[], listener: Listener): Problem | null {
-  const own = rulesOf(listener) ?? unsupported[listener.protocol];
+  const own = rulesOf(listener);
   if (!own) return null;
   const there = claims.filter((one) => one.transport === own.transport && one.listener.port === listener.port);
   const other = there.find((one) => one.sharing !== own.sharing);
@@ -50,20 +48,18 @@ function findConflict(claims: readonly Claim[], listener: Listener): Problem | n
     const message = `port ${listener.port} is ${other.listener.protocol} already, for ${nameOfClaim(other)}: use another port for ${listener.protocol}`;
     return { reason: 'ProtocolConflict', message };
   }
+  const [first] = there;
+  if (own.sharing === 'none' && first) {
+    const message = `port ${portName(listener)} belongs to ${nameOfClaim(first)}: use another port`;
+    return { reason: 'ProtocolConflict', message };
+  }
   const hostname = normaliseHostname(listener.hostname);
-  const twin = there.find((one) => own.sharing === 'none' || normaliseHostname(one.listener.hostname) === hostname);
+  const twin = there.find((one) => normaliseHostname(one.listener.hostname) === hostname);
   if (!twin) return null;
   const host = hostname === '' ? 'no hostname' : `hostname ${hostname}`;
   const message = `port ${listener.port} with ${host} belongs to ${nameOfClaim(twin)}: change the hostname or the port`;
   return { reason: 'HostnameConflict', message };
 }
-
-/** Of protocols that are not served, as far as is known how they would share a port. */
-const unsupported: Readonly<Record<string, Sharing | undefined>> = {
-  TCP: { transport: 'tcp', sharing: 'none' },
-  TLS: { transport: 'tcp', sharing: 'tls' },
-  UDP: { transport: 'udp', sharing: 'none' },
-};
 
 function nameOfClaim({ listener, owner }: Claim): string {
   return `listener ${listener.name} of ${owner}`;

@@ -1,30 +1,26 @@
 /** The order of matches that share a hostname table, to the last tie-break. The proxy takes the first that fits. */
-import type { MatchConfig } from '../contract/gateway-config.ts';
 import type { Resource } from '../model/resources.ts';
+import type { RatedMatch } from './matches.ts';
 
 /** A match with all that its place depends on. */
-export interface RankedMatch {
-  readonly match: MatchConfig;
+export interface RankedMatch extends RatedMatch {
   readonly route: Resource;
   readonly ruleIndex: number;
   readonly matchIndex: number;
 }
 
-/** Exact paths first (spec). Regular expressions are the implementation's choice: the writer of one means it, so before prefixes. */
-const pathRank = { Exact: 0, RegularExpression: 1, PathPrefix: 2 } as const;
-
 /**
- * Gateway API, HTTPRouteRule.matches. Equal paths come to stand together: of two different ones that are Exact, or prefixes of
+ * Gateway API, HTTPRouteRule.matches and GRPCRouteRule.matches. Equal paths come to stand together: of two different ones that are Exact, or prefixes of
  * the same length, a request fits only one, and which of two regular expressions goes first is the implementation's choice.
  * Never depends on the order in which resources arrived.
  */
 export function compareMatches(a: RankedMatch, b: RankedMatch): number {
-  return compareConditions(a.match, b.match) || compareAge(a.route, b.route) || compareIndex(a, b);
+  return compareConditions(a, b) || compareAge(a.route, b.route) || compareIndex(a, b);
 }
 
-function compareConditions(a: MatchConfig, b: MatchConfig): number {
+function compareConditions({ match: a, rank }: RankedMatch, { match: b, rank: other }: RankedMatch): number {
   return (
-    pathRank[a.path.type] - pathRank[b.path.type] ||
+    rank - other ||
     b.path.value.length - a.path.value.length ||
     compareText(a.path.value, b.path.value) ||
     Number(b.method !== undefined) - Number(a.method !== undefined) ||

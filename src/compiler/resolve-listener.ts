@@ -26,19 +26,20 @@ export interface ListenerSurroundings {
 export function resolveListener(spec: Listener, around: ListenerSurroundings): ResolvedListener {
   const { owner, conflicted } = around;
   const rules = rulesOf(spec);
-  const hostname = normaliseHostname(spec.hostname);
+  // TCP and UDP know no hostnames.
+  const hostname = rules?.sharing === 'none' ? '' : normaliseHostname(spec.hostname);
   const key = keyOf(owner.kind, owner.metadata.namespace, owner.metadata.name, spec.name);
   const base = { key, gateway: around.gateway, spec, hostname, conflicted, overlapping: null };
   if (!rules) {
-    const message = `protocol ${spec.protocol} is not supported: use ${supportedProtocols.join(' or ')}`;
+    const message = `protocol ${spec.protocol} is not supported: use one of ${supportedProtocols.join(', ')}`;
     const accepted = { reason: 'UnsupportedProtocol', message };
     return { ...base, kinds: [], accepted, resolvedRefs: null, config: null, certificates: [] };
   }
   const { kinds, problem: kindProblem } = resolveKinds(spec, rules);
   const { certificates, problem: certificateProblem } = resolveCertificates(spec, rules, around);
-  const clients = rules.tls === 'None' ? null : around.tls.validationOf(spec.port);
+  const clients = rules.tls === 'Terminate' ? around.tls.validationOf(spec.port) : null;
   const accepted = conflicted ?? clients?.accepted ?? null;
-  const isServed = around.isServable && !accepted && (rules.tls === 'None' || certificates.length > 0);
+  const isServed = around.isServable && !accepted && (rules.tls !== 'Terminate' || certificates.length > 0);
   return {
     ...base,
     kinds: conflicted?.reason === 'ProtocolConflict' ? [] : kinds,
@@ -69,9 +70,9 @@ function listenerConfig(
     addresses: parts.addresses,
     port: spec.port,
     hostname: parts.hostname,
-    ...(parts.rules.tls === 'Terminate' && {
+    ...(parts.rules.tls !== 'None' && {
       tls: {
-        mode: 'Terminate',
+        mode: parts.rules.tls,
         certificates: parts.certificates.map(([key]) => key),
         ...(validation && { clientValidation: validation }),
       },
@@ -96,7 +97,8 @@ function resolveKinds(
   if (strangers.length === 0) return { kinds, problem: null };
   const names = strangers.map((kind) => kind.kind).join(', ');
   const carried = rules.kinds.map((kind) => kind.kind).join(', ');
-  const message = `allowedRoutes.kinds names ${names}, which a listener of protocol ${spec.protocol} cannot carry: it carries ${carried}`;
+  const protocol = rules.tls === 'Passthrough' ? `${spec.protocol} in mode Passthrough` : spec.protocol;
+  const message = `allowedRoutes.kinds names ${names}, which a listener of protocol ${protocol} cannot carry: it carries ${carried}`;
   return { kinds, problem: { reason: 'InvalidRouteKinds', message } };
 }
 
@@ -104,7 +106,7 @@ function resolveKinds(
 function resolveCertificates(spec: Listener, rules: ProtocolRules, { owner, references }: ListenerSurroundings) {
   const certificates: (readonly [Key, CertificateConfig])[] = [];
   let problem: Problem | null = null;
-  if (rules.tls === 'None') return { certificates, problem };
+  if (rules.tls !== 'Terminate') return { certificates, problem };
   const refs = spec.tls?.certificateRefs ?? [];
   if (refs.length === 0) {
     const message = 'tls.certificateRefs is empty: name a Secret that holds the certificate';

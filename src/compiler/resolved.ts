@@ -15,7 +15,7 @@ import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 import type { Problem } from '../contract/problem.ts';
 import type { RankedMatch } from './precedence.ts';
-import type { Gateway, HTTPRoute, Listener, ListenerSet, ParentReference, RouteGroupKind } from './resource-types.ts';
+import type { Gateway, Listener, ListenerSet, ParentReference, Route, RouteGroupKind } from './resource-types.ts';
 
 /** What a compiler is made with. */
 export interface CompilerOptions {
@@ -116,7 +116,7 @@ export interface ResolvedGateway extends SelectedGateway, ListenerOwner, Resolve
 /** A route's place on one listener, under one of its hostnames. */
 export interface Attachment {
   readonly listener: ResolvedListener;
-  /** Of the HostnameConfig. */
+  /** Of the HostnameConfig, where the route is about requests. */
   readonly table: Key;
   readonly hostname: string;
   readonly own: string;
@@ -132,7 +132,7 @@ export interface ResolvedParent {
 }
 
 export interface AttachedRoute {
-  readonly route: HTTPRoute;
+  readonly route: Route;
   readonly key: Key;
   /** Only those that are ours. */
   readonly parents: readonly ResolvedParent[];
@@ -143,8 +143,8 @@ export interface AttachedRoute {
 export interface RouteEntry {
   readonly attached: AttachedRoute;
   readonly translated: TranslatedRoute;
-  /** Keys of the HostnameConfigs its matches stand in; empty where no request can come to it. */
-  readonly tables: readonly Attachment[];
+  /** The places where it asks for requests or connections; empty where none can come to it. */
+  readonly places: readonly Attachment[];
 }
 
 /** All entries, and what became of them since the last time. */
@@ -163,6 +163,8 @@ export interface TranslatedRoute {
   readonly filters: readonly (readonly [Key, FilterConfig])[];
   readonly backends: readonly (readonly [Key, BackendConfig])[];
   readonly matches: readonly RankedMatch[];
+  /** The rule that takes connections or sessions; null: the route is about requests, which `matches` tells apart. */
+  readonly connectionRule: Key | null;
   /** The Services that it refers to, as far as they exist. */
   readonly services: readonly ResourceName[];
   readonly accepted: Problem | null;

@@ -1,10 +1,13 @@
 /** The resources that the compiler reads: upstream's as generated from its CRDs, and the few of Kubernetes itself. */
+import type { Resource } from '../model/resources.ts';
+import type { HTTPBackendRef, HTTPRouteRule, ParentReference } from '../model/schema/types.generated.ts';
+
 export type {
   FrontendTLSValidation,
   Gateway,
   GatewayClass,
+  GRPCRouteMatch,
   HTTPBackendRef,
-  HTTPRoute,
   HTTPRouteMatch,
   HTTPRouteRule,
   LabelSelector,
@@ -30,3 +33,17 @@ export type {
   ServicePort,
 } from '../model/core.ts';
 export { gatewayGroup } from '../model/kinds.ts';
+
+/** A route of any kind: each has some of the fields of an HTTPRoute, and a GRPCRoute other matches. */
+export interface Route extends Resource {
+  readonly spec: {
+    readonly parentRefs?: readonly ParentReference[];
+    readonly hostnames?: readonly string[];
+    readonly rules?: readonly RouteRule[];
+  };
+}
+
+export interface RouteRule extends Omit<Partial<HTTPRouteRule>, 'matches'> {
+  readonly backendRefs?: readonly HTTPBackendRef[];
+  readonly matches?: readonly unknown[];
+}

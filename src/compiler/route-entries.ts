@@ -14,7 +14,8 @@ import type {
   RouteEntry,
   TranslatedRoute,
 } from './resolved.ts';
-import type { HTTPRoute } from './resource-types.ts';
+import { routesByKind } from './route-kinds.ts';
+import type { Route } from './resource-types.ts';
 
 /** Everything a route can depend on. */
 export interface RouteSurroundings {
@@ -26,35 +27,38 @@ export interface RouteSurroundings {
 export function createRouteWalk(): (around: RouteSurroundings) => RouteEntries {
   const attachMemory = createAttachMemory();
   const translateMemory = createTranslateMemory();
-  const entries = new WeakMap<HTTPRoute, RouteEntry>();
+  const entries = new WeakMap<Route, RouteEntry>();
   let previous: readonly RouteEntry[] = [];
   let notes: readonly Note[] = [];
   let before: RouteSurroundings | null = null;
+  let routesBefore: readonly unknown[] = [];
 
-  const entryOf = (route: HTTPRoute, around: RouteSurroundings, attaching: AttachSurroundings): RouteEntry => {
+  const entryOf = (route: Route, around: RouteSurroundings, attaching: AttachSurroundings): RouteEntry => {
     const attached = attachRoute(route, attaching, attachMemory);
     const translated = translateRoute(route, attached.key, { around: around.translation, memory: translateMemory });
     const known = entries.get(route);
     if (known?.attached === attached && known.translated === translated) return known;
-    const entry = { attached, translated, tables: tablesOf(attached, translated) };
+    const entry = { attached, translated, places: placesOf(attached, translated) };
     entries.set(route, entry);
     return entry;
   };
 
   return (around) => {
     const isSameWorld = before !== null && isSame(before, around);
-    const routes = around.resources.of<HTTPRoute>('HTTPRoute');
-    if (isSameWorld && routes === before?.resources.of('HTTPRoute'))
-      return { all: previous, removed: [], added: [], notes };
+    const routes = routesByKind(around.resources);
+    if (isSameWorld && isSameList(routes, routesBefore)) return { all: previous, removed: [], added: [], notes };
     const attaching = { resources: around.resources, owners: ownersOf(around.gateways) };
     const all: RouteEntry[] = [];
-    for (const route of routes.values()) {
-      const beside = previous[all.length];
-      all.push(isSameWorld && beside?.attached.route === route ? beside : entryOf(route, around, attaching));
+    for (const ofKind of routes) {
+      for (const route of ofKind.values()) {
+        const beside = previous[all.length];
+        all.push(isSameWorld && beside?.attached.route === route ? beside : entryOf(route, around, attaching));
+      }
     }
     const { removed, added } = compareEntries(previous, all);
     previous = all;
     before = around;
+    routesBefore = routes;
     if (removed.length > 0 || added.length > 0) notes = all.flatMap((entry) => entry.attached.notes);
     return { all, removed, added, notes };
   };
@@ -94,13 +98,13 @@ function compareEntries(
 }
 
 /** One attachment for each table. Two parentRefs may name the same listener. */
-function tablesOf(attached: AttachedRoute, translated: TranslatedRoute): readonly Attachment[] {
+function placesOf(attached: AttachedRoute, translated: TranslatedRoute): readonly Attachment[] {
   if (translated.accepted) return [];
-  const tables = new Map<string, Attachment>();
+  const places = new Map<Key, Attachment>();
   for (const parent of attached.parents) {
     for (const attachment of parent.attachments) {
-      if (attachment.listener.config !== null) tables.set(attachment.table, attachment);
+      if (attachment.listener.config !== null) places.set(attachment.table, attachment);
     }
   }
-  return [...tables.values()];
+  return [...places.values()];
 }

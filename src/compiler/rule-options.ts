@@ -4,7 +4,7 @@ import type { RetryConfig, RuleConfig, SessionPersistenceConfig } from '../contr
 import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import { parseDuration } from './durations.ts';
-import type { HTTPRouteRule, SessionPersistence } from './resource-types.ts';
+import type { RouteRule, SessionPersistence } from './resource-types.ts';
 
 /** Features of the conformance suite that exist because of this file. */
 export const ruleFeatures: readonly string[] = [
@@ -18,7 +18,7 @@ export const ruleFeatures: readonly string[] = [
 type RuleOptions = Pick<RuleConfig, 'requestTimeoutMs' | 'backendRequestTimeoutMs' | 'retry' | 'sessionPersistence'>;
 
 /** The rule's options, or `UnsupportedValue` naming the field. `key` makes the default name of a session unique. */
-export function translateOptions(rule: HTTPRouteRule, key: Key): { options: RuleOptions } | { problem: Problem } {
+export function translateOptions(rule: RouteRule, key: Key): { options: RuleOptions } | { problem: Problem } {
   const faults: string[] = [];
   const requestTimeoutMs = duration(rule.timeouts?.request, 'timeouts.request', faults);
   const backendRequestTimeoutMs = duration(rule.timeouts?.backendRequest, 'timeouts.backendRequest', faults);
@@ -43,7 +43,7 @@ function duration(text: string | undefined, field: string, faults: string[]): nu
 }
 
 /** v1.7: one retry where `attempts` is absent, none where it is 0; a connection that cannot be made is retried whatever the codes. */
-function translateRetry(spec: NonNullable<HTTPRouteRule['retry']>, faults: string[]): RetryConfig {
+function translateRetry(spec: NonNullable<RouteRule['retry']>, faults: string[]): RetryConfig {
   const { codes = [], attempts = 1, backoff } = spec;
   const backoffMs = duration(backoff, 'retry.backoff', faults);
   return { codes: codes.toSorted((a, b) => a - b), attempts, backoffMs, connectionErrors: attempts > 0 };

@@ -1,23 +1,18 @@
-/** One rule of an HTTPRoute as table entries. A rule that cannot work as written never does half of it. */
-import type {
-  BackendConfig,
-  FilterConfig,
-  MatchConfig,
-  RuleConfig,
-  WeightedBackend,
-} from '../contract/gateway-config.ts';
+/** One rule of a route as table entries. A rule that cannot work as written never does half of it. */
+import type { BackendConfig, FilterConfig, RuleConfig, WeightedBackend } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
-import { translateMatches } from './http-matches.ts';
+import type { RatedMatch } from './matches.ts';
 import { translateFilters, type TranslatedFilters } from './rule-filters.ts';
 import type { FilterSurroundings } from './translate-filter.ts';
 import { translateOptions } from './rule-options.ts';
-import type { HTTPBackendRef, HTTPRoute, HTTPRouteRule } from './resource-types.ts';
+import { routeKindOf } from './route-kinds.ts';
+import type { HTTPBackendRef, Route, RouteRule } from './resource-types.ts';
 
 export interface TranslatedRule {
   readonly key: Key;
   readonly config: RuleConfig;
-  readonly matches: readonly MatchConfig[];
+  readonly matches: readonly RatedMatch[];
   readonly filters: readonly (readonly [Key, FilterConfig])[];
   readonly backends: readonly (readonly [Key, BackendConfig])[];
   readonly problem: Problem | null;
@@ -32,12 +27,12 @@ export interface RuleSurroundings {
 
 /** Where a rule stands. */
 interface RulePlace {
-  readonly route: HTTPRoute;
+  readonly route: Route;
   readonly routeKey: Key;
   readonly index: number;
 }
 
-export function translateRule(rule: HTTPRouteRule, place: RulePlace, around: RuleSurroundings): TranslatedRule {
+export function translateRule(rule: RouteRule, place: RulePlace, around: RuleSurroundings): TranslatedRule {
   const key: Key = `${place.routeKey}/rules/${place.index}`;
   const backends = new Map<Key, BackendConfig>();
   const tracked: RuleSurroundings = {
@@ -49,7 +44,7 @@ export function translateRule(rule: HTTPRouteRule, place: RulePlace, around: Rul
       return resolved;
     },
   };
-  const matches = translateMatches(rule, key);
+  const matches = routeKindOf(place.route).translateMatches?.(rule.matches ?? [], key) ?? { matches: [] };
   const options = translateOptions(rule, key);
   const filters = translateFilters(rule.filters ?? [], key, tracked);
   const refs = (rule.backendRefs ?? []).map((ref, i) => translateBackendRef(ref, `${key}/backends/${i}`, tracked));
@@ -81,7 +76,7 @@ export function translateRule(rule: HTTPRouteRule, place: RulePlace, around: Rul
   };
 }
 
-function originOf(rule: HTTPRouteRule, { route, index }: RulePlace): RuleConfig['origin'] {
+function originOf(rule: RouteRule, { route, index }: RulePlace): RuleConfig['origin'] {
   const { namespace, name, generation } = route.metadata;
   return { kind: route.kind, namespace, name, section: rule.name ?? `rules[${index}]`, generation };
 }

@@ -1,10 +1,11 @@
 /** Finds matches that can never take a request, because another one always comes first. Changes nothing: the user decides. */
 import type { MatchConfig } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
-import { compareHostnames, isCovered } from './hostnames.ts';
+import { compareHostnames } from './hostnames.ts';
 import type { HostnameTable, HostnameTables } from './hostname-tables.ts';
 import type { RankedMatch } from './precedence.ts';
 import type { ResolvedGateway, ResolvedListener } from './resolved.ts';
+import { findRival, siblingsOf, textOfRival } from './rival-listeners.ts';
 
 /** For each match of a table that is never reached: who is, in words. */
 export type Shadows = ReadonlyMap<MatchConfig, string>;
@@ -32,11 +33,11 @@ export function updateShadows(
   }: { tables: HostnameTables; changed: ReadonlySet<Key>; gateways: readonly ResolvedGateway[] },
 ): ReadonlySet<MatchConfig> {
   const news = new Set<MatchConfig>();
-  const siblings = new Map(gateways.flatMap((one) => one.allListeners.map((listener) => [listener, one.allListeners])));
+  const siblings = siblingsOf(gateways);
   for (const group of regroup(state, tables, changed)) {
     const members = state.groups.get(group);
     for (const table of members?.values() ?? []) {
-      const rival = findRival(table, siblings.get(table.listener) ?? []);
+      const rival = findRival({ listener: table.listener, hostname: table.config.hostname }, siblings);
       const shadows = rival ? everything(table, rival) : shadowsOf(table, earlierThan(table, members));
       noteNews(state.found.get(table.key), shadows, news);
       if (shadows.size > 0) state.found.set(table.key, shadows);
@@ -85,23 +86,9 @@ function earlierThan(
     .toSorted((a, b) => compareHostnames(a.config.own, b.config.own));
 }
 
-/** A listener on the same port with a more specific hostname takes all requests for the table's hostname. */
-function findRival(table: HostnameTable, listeners: readonly ResolvedListener[]): ResolvedListener | undefined {
-  const { listener } = table;
-  return listeners.find(
-    (other) =>
-      other !== listener &&
-      other.config !== null &&
-      other.spec.port === listener.spec.port &&
-      isCovered(table.config.hostname, other.hostname) &&
-      compareHostnames(other.hostname, listener.hostname) < 0,
-  );
-}
-
-function everything(table: HostnameTable, rival: ResolvedListener): Shadows {
-  const hostname = table.config.hostname === '' ? 'every hostname' : table.config.hostname;
-  const text = `requests for ${hostname} on port ${rival.spec.port} belong to listener ${rival.spec.name} (${rival.hostname || 'every hostname'})`;
-  return new Map(table.config.matches.map((match) => [match, text]));
+function everything({ config }: HostnameTable, rival: ResolvedListener): Shadows {
+  const text = textOfRival('requests', config.hostname, rival);
+  return new Map(config.matches.map((match) => [match, text]));
 }
 
 function shadowsOf(table: HostnameTable, earlier: readonly HostnameTable[]): Shadows {
@@ -148,12 +135,14 @@ function describe({ route, ruleIndex }: RankedMatch): string {
   return `${route.kind} ${route.metadata.namespace}/${route.metadata.name} rules[${ruleIndex}]`;
 }
 
-function identityOf({ method, headers, query }: MatchConfig): string {
-  return headers === undefined && query === undefined ? (method ?? '') : JSON.stringify([method, headers, query]);
+function identityOf({ isGrpc, method, headers, query }: MatchConfig): string {
+  const isSimple = headers === undefined && query === undefined && !isGrpc;
+  return isSimple ? (method ?? '') : JSON.stringify([isGrpc, method, headers, query]);
 }
 
 /** Whether every request that fits `narrow` also fits `wide`. Says no where it cannot tell. */
 function isWider(wide: MatchConfig, narrow: MatchConfig): boolean {
+  if (wide.isGrpc && !narrow.isGrpc) return false;
   if (wide.method !== undefined && wide.method !== narrow.method) return false;
   return isWiderPath(wide, narrow) && hasAll(wide.headers, narrow.headers) && hasAll(wide.query, narrow.query);
 }

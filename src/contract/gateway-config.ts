@@ -91,6 +91,8 @@ export interface HostnameConfig {
 export interface MatchConfig {
   readonly rule: Key;
   readonly path: PathMatch;
+  /** Only requests of a gRPC content type (`application/grpc…`) fit. */
+  readonly isGrpc?: true;
   readonly method?: string;
   /** All must fit. Names are lower case. */
   readonly headers?: readonly ValueMatch[];

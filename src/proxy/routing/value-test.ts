@@ -4,6 +4,8 @@ import type { MatchInput } from '../runtime.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 import { queryValue } from './query.ts';
 
+const grpcType = 'application/grpc';
+
 interface ValueTest {
   readonly name: string;
   /** Null: an expression decides. */
@@ -13,6 +15,8 @@ interface ValueTest {
 
 /** What a request must have beside the path. */
 export interface RequestTest {
+  /** Only what says it is gRPC, in one of its forms, fits. */
+  readonly isGrpc: boolean;
   readonly method: string | null;
   readonly headers: readonly ValueTest[];
   readonly query: readonly ValueTest[];
@@ -22,8 +26,9 @@ export interface RequestTest {
 export function requestTest(match: MatchConfig): RequestTest | null {
   const headers = (match.headers ?? []).map(headerTest);
   const query = (match.query ?? []).map(valueTest);
-  if (match.method === undefined && headers.length === 0 && query.length === 0) return null;
-  return { method: match.method ?? null, headers, query };
+  const isGrpc = match.isGrpc === true;
+  if (!isGrpc && match.method === undefined && headers.length === 0 && query.length === 0) return null;
+  return { isGrpc, method: match.method ?? null, headers, query };
 }
 
 function valueTest({ name, type, value }: ValueMatch): ValueTest {
@@ -39,6 +44,7 @@ function headerTest(match: ValueMatch): ValueTest {
 
 export function passes(test: RequestTest, request: MatchInput): boolean {
   if (test.method !== null && test.method !== request.method) return false;
+  if (test.isGrpc && !saysGrpc(request)) return false;
   for (let i = 0; i < test.headers.length; i++) {
     // All values joined: a second field must not hide behind the first.
     if (!fits(test.headers[i]!, request.headers.get(test.headers[i]!.name))) return false;
@@ -47,6 +53,12 @@ export function passes(test: RequestTest, request: MatchInput): boolean {
     if (!fits(test.query[i]!, queryValue(request.query, test.query[i]!.name))) return false;
   }
   return true;
+}
+
+/** Media types are case-insensitive, but hardly any client writes this one otherwise. `application/grpc-web` is gRPC here too. */
+function saysGrpc({ headers }: MatchInput): boolean {
+  const type = headers.get('content-type');
+  return type !== undefined && (type.startsWith(grpcType) || type.toLowerCase().startsWith(grpcType));
 }
 
 function fits(test: ValueTest, value: string | undefined): boolean {
