@@ -2,11 +2,15 @@
  * Starts a backend for each loopback EndpointSlice of an example: an echo named after its Service, or what the example has
  * under the Service's name (`auth.ts`, with a function `startBackend`).
  */
-import type { Server } from 'node:http';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
-import { startEcho } from './echo.ts';
+import { startEcho, type EchoOptions } from './echo.ts';
+
+export interface Backend {
+  closeAllConnections(): void;
+  close(): void;
+}
 
 interface EndpointSlice {
   readonly kind: string;
@@ -16,8 +20,8 @@ interface EndpointSlice {
 }
 
 /** Resolves once all of them listen; rejects when a port is in use. */
-export async function startBackends(folder: string, onRequest?: (line: string) => void): Promise<readonly Server[]> {
-  const servers: Server[] = [];
+export async function startBackends(folder: string, onRequest?: (line: string) => void): Promise<readonly Backend[]> {
+  const servers: Backend[] = [];
   for (const slice of endpointSlices(folder)) {
     const name = slice.metadata.labels['kubernetes.io/service-name']!;
     for (const { addresses } of slice.endpoints) {
@@ -29,9 +33,9 @@ export async function startBackends(folder: string, onRequest?: (line: string) =
   return servers;
 }
 
-async function ownBackend(path: string): Promise<typeof startEcho> {
+async function ownBackend(path: string): Promise<(options: EchoOptions) => Promise<Backend>> {
   if (!existsSync(path)) return startEcho;
-  const { startBackend } = (await import(path)) as { startBackend: typeof startEcho };
+  const { startBackend } = (await import(path)) as { startBackend: (options: EchoOptions) => Promise<Backend> };
   return startBackend;
 }
 

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -77,13 +76,13 @@ for (const name of names) {
   test(`examples/${name} answers as its README says`, { timeout: 60_000 }, async () => {
     const steps = stepsOf(await readFile(join(examples, name, 'README.md'), 'utf8'));
     assert.ok(steps.length > 0, 'the page has commands');
-    // In a copy, because some pages edit their manifests; with a `bin` two levels up, because some call ../../bin/headgate.
+    // In a copy, because some pages edit their manifests; with `bin` and `node_modules` two levels up, because some use them.
     const copy = await mkdtemp(join(tmpdir(), 'headgate-example-'));
     const folder = join(copy, 'examples', name);
     await cp(join(examples, name), folder, { recursive: true });
-    await symlink(join(root, 'bin'), join(copy, 'bin'));
+    for (const place of ['bin', 'node_modules']) await symlink(join(root, place), join(copy, place));
     const asked: string[] = [];
-    const servers: readonly Server[] = await startBackends(folder, (line) => asked.push(line));
+    const servers = await startBackends(folder, (line) => asked.push(line));
     const headgate = spawn(
       join(root, 'bin/headgate'),
       ['run', folder, '--workers', '1', '--admin', `127.0.0.1:${adminPort}`],
