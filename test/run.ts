@@ -29,7 +29,7 @@ const together: Readonly<Record<string, string>> = {
   cli: 'src/cli/*.test.ts',
   proxy: 'src/proxy/{routing,upstream,observe}/**/*.test.ts',
   http2: 'src/proxy/http/{hpack,http2-}*.test.ts',
-  repository: 'test/{golden,layers,limits,metrics,own-kinds}.test.ts',
+  repository: 'test/{golden,layers,limits,metrics,own-kinds,random-documents}.test.ts',
 };
 
 function allFiles(): string[] {

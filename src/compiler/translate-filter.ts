@@ -36,8 +36,10 @@ export function translateFilter(filter: FilterSpec, around: FilterSurroundings):
   }
   const definition = definitions.find(({ type, spec }) => typeof spec === 'string' && type === filter.type);
   if (!definition) return { state: 'Unknown', problem: unknownType(filter.type, definitions) };
-  const fields = filter as unknown as Readonly<Record<string, unknown>>;
-  return compileFilter(definition, fields[definition.spec as string] ?? {}, around);
+  const spec = (filter as unknown as Readonly<Record<string, unknown>>)[definition.spec as string];
+  // The CRDs demand it; an older one may not.
+  if (spec === undefined || spec === null) return { state: 'Invalid', problem: missingSpec(definition) };
+  return compileFilter(definition, spec, around);
 }
 
 function compileFilter(definition: AnyFilterDefinition, spec: unknown, around: FilterSurroundings): TranslatedFilter {
@@ -57,6 +59,13 @@ function compileFilter(definition: AnyFilterDefinition, spec: unknown, around: F
   if (refused) return { state: 'Refused', problem: refused, whenUnresolved };
   if ('problem' in result) return { state: 'Invalid', problem: result.problem };
   return { state: 'Compiled', definition, config: { type, config: result.config } };
+}
+
+function missingSpec({ type, spec }: AnyFilterDefinition): Problem {
+  return {
+    reason: 'UnsupportedValue',
+    message: `filter type ${type} needs the field ${String(spec)}, which is missing`,
+  };
 }
 
 function unknownType(type: string, definitions: readonly AnyFilterDefinition[]): Problem {
