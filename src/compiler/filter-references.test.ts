@@ -134,6 +134,10 @@ test('a listener takes no other filters, and none at all where requests are not 
     mirror,
     /^UnsupportedValue: filters.requests\[0\]: filter type RequestMirror is not supported on listeners/,
   );
+  assert.match(
+    judge([labelled('l')], 'TCP'),
+    /^InvalidListenerFilter: filters.requests needs a listener of protocol HTTP or/,
+  );
   assert.match(judge([asked('v1'), labelled('bad')]), /^InvalidListenerFilter: filters.requests\[1\]: bad text/);
 });
 
