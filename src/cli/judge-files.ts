@@ -28,14 +28,13 @@ export async function judgeFiles(paths: readonly string[]): Promise<StatusDocume
     gatewaysWithoutClass: 'Ours',
   });
   const { statuses, notes, config } = compile(resources, { acknowledged: null, defaultAddresses: [] });
-  const backends = Object.keys(config.backends);
   const endpoints = createEndpointJoiner()(config.backends, resources);
   const timed = createTimes()(statuses, new Date().toISOString());
   return statusDocument({
     resources,
     statuses: timed,
     problems,
-    notes: [...notes, ...endpointNotes(backends, endpoints)],
+    notes: [...notes, ...endpointNotes(endpoints)],
     version: 0,
     isProgrammed: false,
     locate: (key) => placeOf(source, key),

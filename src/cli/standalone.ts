@@ -137,8 +137,7 @@ export class Standalone {
             ...cluster.facts(),
           }),
         });
-        const notes = endpointNotes(Object.keys(compiled.config.backends), latest);
-        return { ...compiled, notes: [...compiled.notes, ...notes] };
+        return { ...compiled, notes: [...compiled.notes, ...endpointNotes(latest)] };
       },
       joinEndpoints: (resources, backends) => {
         const joined = join(backends, withServices(resources));

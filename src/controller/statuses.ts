@@ -79,8 +79,16 @@ export interface BadNews {
   readonly severity: 'error' | 'warning';
 }
 
+const toldNews = new WeakMap<Statuses, readonly BadNews[]>();
+
 /** Everything that is not as its author wished, resource by resource. */
-export function badNewsOf(statuses: Statuses): BadNews[] {
+export function badNewsOf(statuses: Statuses): readonly BadNews[] {
+  const told = toldNews.get(statuses) ?? collectBadNews(statuses);
+  toldNews.set(statuses, told);
+  return told;
+}
+
+function collectBadNews(statuses: Statuses): readonly BadNews[] {
   return [...statuses].flatMap(([key, status]) => [
     ...troubles(status.conditions).map((news) => ({ key, part: '', ...news })),
     ...(status.listeners ?? []).flatMap(({ name, conditions }) =>
