@@ -55,6 +55,23 @@ function isAck(answer: FromProxy | null): void {
   if (answer?.type === 'ack') assert.deepEqual(answer.problems, []);
 }
 
+/** A proxy that serves everything from backend `one`, its version 1. */
+async function serveOne() {
+  const proxy = createProxy();
+  const backend = await createBackend('one');
+  const config = configTo('one');
+  isAck(
+    await proxy.apply({
+      type: 'config',
+      version: 1,
+      isSnapshot: true,
+      config: diffConfig(emptyConfig, config)!,
+      endpoints: { one: [backend.endpoint] },
+    }),
+  );
+  return { proxy, backend, config, port: proxy.bound[0]!.port };
+}
+
 async function get(port: number, path: string, agent: http.Agent): Promise<string> {
   const request = http.get({ port, host: '127.0.0.1', path, agent, headers: { host: 'a.test' } });
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
@@ -62,19 +79,8 @@ async function get(port: number, path: string, agent: http.Agent): Promise<strin
 }
 
 test('versions are applied one after the other, and a change takes effect on an open connection', async () => {
-  const proxy = createProxy();
-  const [one, two] = [await createBackend('one'), await createBackend('two')];
-  const first = configTo('one');
-  isAck(
-    await proxy.apply({
-      type: 'config',
-      version: 1,
-      isSnapshot: true,
-      config: diffConfig(emptyConfig, first)!,
-      endpoints: { one: [one.endpoint] },
-    }),
-  );
-  const { port } = proxy.bound[0]!;
+  const { proxy, backend: one, config: first, port } = await serveOne();
+  const two = await createBackend('two');
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   closing.push(() => agent.destroy());
   assert.equal(await get(port, '/', agent), 'one');
@@ -95,21 +101,9 @@ test('versions are applied one after the other, and a change takes effect on an 
 });
 
 test('a request in flight survives that its backend and its listener go', async () => {
-  const proxy = createProxy();
-  const backend = await createBackend('one');
-  const config = configTo('one');
-  isAck(
-    await proxy.apply({
-      type: 'config',
-      version: 1,
-      isSnapshot: true,
-      config: diffConfig(emptyConfig, config)!,
-      endpoints: { one: [backend.endpoint] },
-    }),
-  );
+  const { proxy, backend, config, port } = await serveOne();
   const agent = new http.Agent({ keepAlive: true });
   closing.push(() => agent.destroy());
-  const { port } = proxy.bound[0]!;
   await get(port, '/', agent);
   const slow = get(port, '/slow', agent);
   while (backend.waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -127,14 +121,9 @@ test('a request in flight survives that its backend and its listener go', async 
 });
 
 test('a configuration that cannot be served is refused, and the last good one stays', async () => {
-  const proxy = createProxy();
-  const backend = await createBackend('one');
-  const config = configTo('one');
-  const endpoints = { one: [backend.endpoint] };
+  const { proxy, config, port } = await serveOne();
   const apply = (version: number, from: GatewayConfig, to: GatewayConfig) =>
-    proxy.apply({ type: 'config', version, isSnapshot: version === 1, config: diffConfig(from, to)!, endpoints });
-  isAck(await apply(1, emptyConfig, config));
-  const { port } = proxy.bound[0]!;
+    proxy.apply({ type: 'config', version, isSnapshot: false, config: diffConfig(from, to)!, endpoints: {} });
   const broken: GatewayConfig = { ...config, filters: { f: { type: 'Unheard', config: {} } } };
   const answer = await apply(2, config, broken);
   assert.equal(answer?.type, 'nack');
@@ -183,18 +172,7 @@ test('a snapshot takes away what only a refused patch and the version before it 
 });
 
 test('drain lets the answer out, closes the connection after it and ends', async () => {
-  const proxy = createProxy();
-  const backend = await createBackend('one');
-  isAck(
-    await proxy.apply({
-      type: 'config',
-      version: 1,
-      isSnapshot: true,
-      config: diffConfig(emptyConfig, configTo('one'))!,
-      endpoints: { one: [backend.endpoint] },
-    }),
-  );
-  const { port } = proxy.bound[0]!;
+  const { proxy, backend, port } = await serveOne();
   const socket = net.connect(port, '127.0.0.1');
   socket.write('GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n');
   while (backend.waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -206,18 +184,8 @@ test('drain lets the answer out, closes the connection after it and ends', async
 });
 
 test('what does not end within the grace time is cut', async () => {
-  const proxy = createProxy();
-  const backend = await createBackend('one');
-  isAck(
-    await proxy.apply({
-      type: 'config',
-      version: 1,
-      isSnapshot: true,
-      config: diffConfig(emptyConfig, configTo('one'))!,
-      endpoints: { one: [backend.endpoint] },
-    }),
-  );
-  const socket = net.connect(proxy.bound[0]!.port, '127.0.0.1');
+  const { proxy, backend, port } = await serveOne();
+  const socket = net.connect(port, '127.0.0.1');
   socket.on('error', () => {});
   const closed = once(socket, 'close');
   socket.resume();

@@ -1,21 +1,7 @@
 /** The HTTP/1 connections to one endpoint. The one used last is used next, so that a burst's extra connections can grow idle and close. */
-import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
-import type { Limits } from '../limits.ts';
 import { type ClientOwner, Http1ClientConnection, type Http1ClientOptions } from './http1-client.ts';
-import type { ConnectTarget, ConnectTls } from './socket-io.ts';
+import { connectionOptions, type PoolOptions } from './pool-options.ts';
 import type { Pool, ResponseSink, Upstream, UpstreamRequest } from './streams.ts';
-
-export interface Http1PoolOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Absent: in the clear. */
-  readonly tls?: Omit<ConnectTls, 'protocols'>;
-  /** Milliseconds; absent: the limit's default. */
-  readonly connectTimeoutMs?: number;
-  readonly connections?: ConnectTarget['connections'];
-  readonly limits: Limits;
-  readonly wheel: DeadlineWheel;
-}
 
 const protocols = ['http/1.1'];
 
@@ -26,12 +12,8 @@ export class Http1Pool implements Pool, ClientOwner {
   readonly #idle: Http1ClientConnection[] = [];
   #isClosed = false;
 
-  constructor(options: Http1PoolOptions) {
-    const { host, port, tls, limits, wheel } = options;
-    const { connections } = options;
-    const target = { host, port, ...(tls && { tls: { ...tls, protocols } }), ...(connections && { connections }) };
-    const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
-    this.#options = { target, connectTimeoutMs, limits, wheel, owner: this };
+  constructor(options: PoolOptions) {
+    this.#options = { ...connectionOptions(options, protocols), owner: this };
   }
 
   open(request: UpstreamRequest, sink: ResponseSink): Upstream {

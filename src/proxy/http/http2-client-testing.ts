@@ -5,7 +5,8 @@ import net from 'node:net';
 import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { defaultLimits } from '../limits.ts';
 import { Field, FieldList } from './fields.ts';
-import { Http2Pool, type Http2PoolOptions } from './http2-pool.ts';
+import { Http2Pool } from './http2-pool.ts';
+import type { PoolOptions } from './pool-options.ts';
 import { clientPreface } from './frame.ts';
 import type { Frame } from './http2-testing.ts';
 import { BODY_NONE, type UpstreamRequest } from './streams.ts';
@@ -37,7 +38,7 @@ export class Backend {
   }
 }
 
-export function poolTo(port: number, options: Partial<Http2PoolOptions> = {}) {
+export function poolTo(port: number, options: Partial<PoolOptions> = {}) {
   const wheel = new DeadlineWheel(20);
   wheel.start();
   const pool = new Http2Pool({ host: '127.0.0.1', port, limits: defaultLimits, wheel, ...options });

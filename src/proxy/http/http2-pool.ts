@@ -2,24 +2,10 @@
  * The HTTP/2 connections to one endpoint: as few as the peer's limit of concurrent streams allows, up to a limit of ours; beyond
  * it requests wait. Knows no frames.
  */
-import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
-import type { Limits } from '../limits.ts';
 import { type ClientOwner, Http2ClientConnection, type Http2ClientOptions } from './http2-client.ts';
-import type { ConnectTarget, ConnectTls } from './socket-io.ts';
+import { connectionOptions, type PoolOptions } from './pool-options.ts';
 import { BODY_TUNNEL, type Pool, type ResponseSink, type Upstream, type UpstreamRequest } from './streams.ts';
 import { WaitingUpstream } from './http2-waiting.ts';
-
-export interface Http2PoolOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Absent: in the clear, with prior knowledge. */
-  readonly tls?: Omit<ConnectTls, 'protocols'>;
-  /** Milliseconds; absent: the limit's default. */
-  readonly connectTimeoutMs?: number;
-  readonly connections?: ConnectTarget['connections'];
-  readonly limits: Limits;
-  readonly wheel: DeadlineWheel;
-}
 
 const protocols = ['h2'];
 
@@ -31,12 +17,8 @@ export class Http2Pool implements Pool, ClientOwner {
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(options: Http2PoolOptions) {
-    const { host, port, tls, limits, wheel } = options;
-    const { connections } = options;
-    const target = { host, port, ...(tls && { tls: { ...tls, protocols } }), ...(connections && { connections }) };
-    const connectTimeoutMs = options.connectTimeoutMs ?? limits.connectTimeoutMs;
-    this.#options = { target, connectTimeoutMs, limits, wheel, owner: this };
+  constructor(options: PoolOptions) {
+    this.#options = { ...connectionOptions(options, protocols), owner: this };
   }
 
   get pending(): number {
