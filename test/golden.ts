@@ -181,12 +181,14 @@ function listenerText({
   addresses,
   tls,
   clientCertificate,
+  proxyProtocol,
 }: GatewayConfig['listeners'][Key]): string {
   const certificates = tls?.mode === 'Terminate' ? ` certificates ${tls.certificates.map(nameOfKey).join(' ')}` : '';
   const passthrough = tls?.mode === 'Passthrough' ? ' passthrough' : '';
   const clients = tls?.clientValidation ? ` clients ${tls.clientValidation.mode}` : '';
   const own = clientCertificate ? `, client certificate ${clientCertificate.origin.name}` : '';
-  return `${protocol} ${port} ${hostname || '*'}${addresses.length > 0 ? ` on ${addresses.join(' ')}` : ''}${passthrough}${certificates}${clients}${own}`;
+  const proxied = proxyProtocol ? `, PROXY from ${proxyProtocol.trustedPeers.join(' ')}` : '';
+  return `${protocol} ${port} ${hostname || '*'}${addresses.length > 0 ? ` on ${addresses.join(' ')}` : ''}${passthrough}${certificates}${clients}${own}${proxied}`;
 }
 
 function matchText({ rule, path, isGrpc, method, headers = [], query = [] }: MatchConfig): string {
@@ -220,10 +222,11 @@ function ruleForm(rule: GatewayConfig['rules'][Key], config: GatewayConfig): unk
   return dropEmpty(form);
 }
 
-function backendText({ protocol, tls }: GatewayConfig['backends'][Key]): string {
-  if (!tls) return protocol;
+function backendText({ protocol, tls, proxyProtocol }: GatewayConfig['backends'][Key]): string {
+  const proxied = proxyProtocol ? `, PROXY ${proxyProtocol}` : '';
+  if (!tls) return `${protocol}${proxied}`;
   const names = (tls.subjectAltNames ?? []).map(({ type, value }) => `, ${type} ${value}`).join('');
-  return `${protocol} as ${tls.serverName}${names}${tls.ca === undefined ? '' : ', by its CA'}`;
+  return `${protocol} as ${tls.serverName}${names}${tls.ca === undefined ? '' : ', by its CA'}${proxied}`;
 }
 
 /** Conditions as `Type: Status Reason`, with the message where something is wrong; the generation is always the newest. */

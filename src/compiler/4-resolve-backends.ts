@@ -4,7 +4,8 @@ import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import { backendKey, isPort, rulesOfUse, type BackendUse } from './backend-uses.ts';
 import { refusal, type GrantIndex } from './reference-grants.ts';
-import type { ServiceEffects } from './resolved.ts';
+import { effectsAt } from './policy-effects.ts';
+import type { TargetEffects } from './resolved.ts';
 import { gatewayGroup, type HTTPBackendRef, type Service } from './resource-types.ts';
 
 /** Features of the conformance suite that exist because of this file. */
@@ -29,7 +30,7 @@ export interface BackendSurroundings {
   /** Looks a Service up by `namespace/name`. */
   service(name: string): Service | undefined;
   /** What policies say about that Service. */
-  effects(name: string): ServiceEffects | undefined;
+  effects(name: string): TargetEffects | undefined;
 }
 
 /** Kind, then permission, then existence: the reason must not tell a stranger what exists. */
@@ -71,10 +72,10 @@ interface UsedService {
   readonly use: BackendUse;
 }
 
-const changedByEffects = new WeakMap<ServiceEffects, WeakMap<SoundBackend, ResolvedBackend>>();
+const changedByEffects = new WeakMap<TargetEffects, WeakMap<SoundBackend, ResolvedBackend>>();
 
 /** Remembered like the ports themselves. */
-function withEffects(backend: SoundBackend, used: UsedService, effects: ServiceEffects): ResolvedBackend {
+function withEffects(backend: SoundBackend, used: UsedService, effects: TargetEffects): ResolvedBackend {
   let changed = changedByEffects.get(effects);
   if (!changed) changedByEffects.set(effects, (changed = new WeakMap()));
   const known = changed.get(backend);
@@ -84,19 +85,22 @@ function withEffects(backend: SoundBackend, used: UsedService, effects: ServiceE
   return result;
 }
 
-/** With a policy it is TLS, whatever `appProtocol` says; what cannot be TLS is left alone. */
 function applyEffects(
   { key, config }: SoundBackend,
   { service, use }: UsedService,
-  effects: ServiceEffects,
+  effects: TargetEffects,
 ): ResolvedBackend {
+  // With a policy that says so it is TLS, whatever `appProtocol` says; what cannot be TLS is left alone by all of them.
   const protocol = rulesOfUse(use).overTls?.[config.protocol];
   if (!protocol) return { key, config };
   const name = service.spec.ports?.find((port) => isPort(port, config.port, use))?.name;
-  const effect = (name === undefined ? undefined : effects.byPort[name]) ?? effects.whole;
-  if (!effect) return { key, config };
-  if ('refused' in effect) return { key, refused: effect.refused };
-  return { key, config: { ...config, protocol, tls: effect.tls } };
+  let changed = config;
+  for (const { backend = {} } of effectsAt(effects, name)) {
+    if ('refused' in backend) return { key, refused: backend.refused };
+    const { tls, ...fields } = backend;
+    changed = { ...changed, ...fields, ...(tls && { protocol, tls }) };
+  }
+  return { key, config: changed };
 }
 
 function makeBackend(service: Service, number: number | undefined, use: BackendUse): ResolvedBackend {

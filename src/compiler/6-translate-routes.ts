@@ -9,7 +9,7 @@ import { partsOfBackend } from './backend-uses.ts';
 import type { ExtensionObjects } from './extension-refs.ts';
 import type { RankedMatch } from './precedence.ts';
 import type { GrantIndex } from './reference-grants.ts';
-import type { ServiceEffects, TranslatedRoute } from './resolved.ts';
+import type { TargetEffects, TranslatedRoute } from './resolved.ts';
 import { routeKindOf } from './route-kinds.ts';
 import type { Route, Service } from './resource-types.ts';
 import { translateRule, type RuleSurroundings, type TranslatedRule } from './translate-rule.ts';
@@ -19,13 +19,13 @@ export interface TranslateSurroundings {
   readonly grants: GrantIndex;
   readonly services: ReadonlyMap<string, Service>;
   /** What policies say, by Service. */
-  readonly effects: ReadonlyMap<string, ServiceEffects>;
+  readonly effects: ReadonlyMap<string, TargetEffects>;
   readonly extensions: ExtensionObjects;
 }
 
 interface Lookup {
   readonly service: Service | undefined;
-  readonly effects: ServiceEffects | undefined;
+  readonly effects: TargetEffects | undefined;
 }
 
 interface ExtensionLookup {

@@ -71,8 +71,9 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
     for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, obstacles, controllerName));
     const top = topStatuses(selection, gateways, { counts, facts, features, resources });
     ancestry.update(entries, gateways);
+    const around = { ancestry, gateways: new Set(gateways.map(({ key }) => key)), controllerName };
     for (const policy of policies.all) {
-      const status = policyStatus(policy, ancestry, controllerName);
+      const status = policyStatus(policy, around);
       if (status) top.set(policy.key, status);
     }
     for (const key of tops) if (!top.has(key)) changes.set(key, null);

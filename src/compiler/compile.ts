@@ -13,6 +13,7 @@ import { updateConnectionTables, type ConnectionTables } from './connection-tabl
 import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
 import { rememberExtensions } from './extension-refs.ts';
 import { infrastructureNotes } from './infrastructure.ts';
+import { createListenerEffectStep } from './listener-effects.ts';
 import { createListenerFilterStep } from './listener-filters.ts';
 import { isSameList } from './memory.ts';
 import { findListenerSets } from './listener-sets.ts';
@@ -81,6 +82,7 @@ function createSteps(options: CompilerOptions): Compiler {
   const attachPolicies = createPolicyStep(options.policies);
   const surroundings = rememberSurroundings(options);
   const filterListeners = createListenerFilterStep();
+  const applyToListeners = createListenerEffectStep();
   const walkRoutes = createRouteWalk();
   const tables: HostnameTables = new Map();
   const connections: ConnectionTables = new Map();
@@ -94,7 +96,7 @@ function createSteps(options: CompilerOptions): Compiler {
     const listeners = resolveListeners(selection.gateways, { world, listenerSets }, listenerMemory);
     const policies = attachPolicies(world);
     const translation = surroundings(world, policies);
-    const gateways = filterListeners(listeners, translation);
+    const gateways = applyToListeners(filterListeners(listeners, translation), policies);
     const entries = walkRoutes({ resources, gateways, translation });
     const changed = updateHostnameTables(tables, entries);
     const news = updateShadows(shadows, { tables, changed, gateways });

@@ -37,7 +37,8 @@ export function createListenerFilterStep(): ListenerFilterStep {
     });
 }
 
-function withListeners(
+/** The Gateway with these listeners in the place of others. */
+export function withListeners(
   gateway: ResolvedGateway,
   resolved: ReadonlyMap<ResolvedListener, ResolvedListener>,
 ): ResolvedGateway {

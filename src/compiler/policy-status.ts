@@ -23,6 +23,13 @@ export interface Ancestry {
   gatewaysOf(service: ResourceName): Iterable<Key>;
 }
 
+export interface PolicySurroundings {
+  readonly ancestry: Ancestry;
+  /** Keys of our Gateways. */
+  readonly gateways: ReadonlySet<Key>;
+  readonly controllerName: string;
+}
+
 export function createAncestry(): Ancestry {
   /** Routes by Service and Gateway. */
   const counts = new Map<ResourceName, Map<Key, number>>();
@@ -62,15 +69,12 @@ function serviceOf(backend: Key): ResourceName {
   return `${namespace}/${name}`;
 }
 
-/** Null where no route of ours leads to a target: then it is not ours to speak. */
-export function policyStatus(
-  resolved: ResolvedPolicy,
-  ancestry: Ancestry,
-  controllerName: string,
-): PolicyStatus | null {
+/** Null where no target is a Gateway of ours, or has a route of ours that leads there: then it is not ours to speak. */
+export function policyStatus(resolved: ResolvedPolicy, around: PolicySurroundings): PolicyStatus | null {
+  const { controllerName } = around;
   const placesOf = new Map<Key, PolicyPlace[]>();
   for (const place of resolved.places) {
-    for (const gateway of ancestry.gatewaysOf(place.service)) {
+    for (const gateway of ancestorsOf(place, around)) {
       placesOf.set(gateway, [...(placesOf.get(gateway) ?? []), place]);
     }
   }
@@ -84,6 +88,12 @@ export function policyStatus(
       return { ancestorRef: { group: gatewayGroup, kind, namespace, name }, controllerName, conditions };
     }),
   };
+}
+
+function ancestorsOf({ kind, target }: PolicyPlace, { ancestry, gateways }: PolicySurroundings): Iterable<Key> {
+  if (kind === 'Service') return ancestry.gatewaysOf(target);
+  const key = `${kind}/${target}`;
+  return gateways.has(key) ? [key] : [];
 }
 
 function findingsOf({ accepted, resolvedRefs }: ResolvedPolicy, places: readonly PolicyPlace[]): readonly Finding[] {

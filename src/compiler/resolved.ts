@@ -8,7 +8,7 @@ import type {
   RuleConfig,
 } from '../contract/gateway-config.ts';
 import type { AnyFilterDefinition } from '../contract/filter.ts';
-import type { AnyPolicyDefinition, BackendEffect } from '../contract/policy.ts';
+import type { AnyPolicyDefinition, PolicyEffects } from '../contract/policy.ts';
 import type { Resource, ResourceName } from '../model/resources.ts';
 import type { ResolvedInfrastructure } from './infrastructure.ts';
 import type { Key } from '../contract/keys.ts';
@@ -172,11 +172,12 @@ export interface TranslatedRoute {
   readonly resolvedRefs: Problem | null;
 }
 
-/** One of a policy's targets: a Service, or one port of it. */
+/** One of a policy's targets: a Service or a Gateway, or one port or listener of it. */
 export interface PolicyPlace {
-  readonly service: ResourceName;
-  /** Null: the whole Service. */
-  readonly portName: string | null;
+  readonly kind: string;
+  readonly target: ResourceName;
+  /** Null: all of it. */
+  readonly section: string | null;
   /** Why the policy has no effect there. */
   readonly problem: Problem | null;
 }
@@ -189,16 +190,20 @@ export interface ResolvedPolicy {
   readonly resolvedRefs: Problem | null;
 }
 
-/** What policies do to the ports of a Service. */
-export interface ServiceEffects {
-  readonly whole: BackendEffect | null;
-  /** By the name of the port; goes before `whole`. */
-  readonly byPort: Readonly<Record<string, BackendEffect>>;
+/** By the kind of the policy, in the order of the list of policies. */
+export type EffectsByKind = Readonly<Record<string, PolicyEffects>>;
+
+/** What policies do to a Service or a Gateway. */
+export interface TargetEffects {
+  readonly whole: EffectsByKind;
+  /** By the name of the port or listener; goes before `whole`, kind by kind. */
+  readonly bySection: Readonly<Record<string, EffectsByKind>>;
 }
 
 export interface AttachedPolicies {
   readonly all: readonly ResolvedPolicy[];
-  readonly services: ReadonlyMap<ResourceName, ServiceEffects>;
+  readonly services: ReadonlyMap<ResourceName, TargetEffects>;
+  readonly gateways: ReadonlyMap<ResourceName, TargetEffects>;
   readonly notes: readonly Note[];
 }
 

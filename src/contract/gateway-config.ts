@@ -47,6 +47,14 @@ export interface ListenerConfig {
   readonly clientCertificate?: ClientCertificate;
   /** GEP-5224: run in this order on every request, before a route is chosen. */
   readonly filters?: readonly Key[];
+  /** Connections begin with a PROXY header that names the client, and only these may make some. Holds for the whole port. */
+  readonly proxyProtocol?: AcceptedProxyProtocol;
+}
+
+/** haproxy, proxy-protocol.txt, versions 1 and 2. */
+export interface AcceptedProxyProtocol {
+  /** IP addresses, or ranges in CIDR notation. */
+  readonly trustedPeers: readonly string[];
 }
 
 export interface ClientCertificate {
@@ -193,9 +201,14 @@ export interface BackendConfig {
   readonly port: number;
   readonly protocol: BackendProtocol;
   readonly tls?: BackendTls;
+  /** Each connection begins with a PROXY header of this version, and carries one client only. Not for `udp`. */
+  readonly proxyProtocol?: ProxyProtocolVersion;
   readonly loadBalancing: LoadBalancing;
   readonly connectTimeoutMs?: number;
 }
+
+/** `V1` is a line of text, `V2` is binary. */
+export type ProxyProtocolVersion = 'V1' | 'V2';
 
 export interface BackendTls {
   /** SNI, and the name the certificate must carry where `subjectAltNames` is absent. */

@@ -1,14 +1,15 @@
 /** What a policy is (GEP-713): one value with the kinds it may target and how its spec is compiled. Whom it hits is not its business. */
+import type { OwnKind } from '../model/own-kinds.ts';
 import type { Resource } from '../model/resources.ts';
-import type { BackendTls } from './gateway-config.ts';
+import type { BackendTls, ListenerConfig, ProxyProtocolVersion } from './gateway-config.ts';
 import type { Problem } from './problem.ts';
 
 /** A kind that `targetRefs` may name. */
 export interface PolicyTarget {
   readonly group: string;
   readonly kind: string;
-  /** What `sectionName` picks: of a Service a port, by its name. */
-  readonly section: 'PortName';
+  /** What `sectionName` picks: of a Service a port, of a Gateway a listener, by its name. */
+  readonly section: 'PortName' | 'ListenerName';
 }
 
 /** Names an object that holds CA certificates. A namespace is not looked at: it is the policy's own. */
@@ -24,14 +25,24 @@ export interface PolicyCompileContext {
   resolveCa(ref: CaReference): { readonly pem: string } | { readonly problem: Problem };
 }
 
-/** What a policy does to the backends it targets. */
+/** What a policy does to the backends it targets: the fields that it sets. */
 export type BackendEffect =
-  | { readonly tls: BackendTls }
+  | { readonly tls?: BackendTls; readonly proxyProtocol?: ProxyProtocolVersion }
   /** Nothing may be sent there as long as the policy is broken: requests are answered with 500. */
   | { readonly refused: Problem };
 
-export interface PolicyResult {
-  readonly backend: BackendEffect;
+/** What a policy does to the listeners of the Gateways it targets: the fields that it sets. */
+export type ListenerEffect = Pick<ListenerConfig, 'proxyProtocol'>;
+
+/** Absent: nothing. */
+export interface PolicyEffects {
+  /** On targets that are Services. */
+  readonly backend?: BackendEffect;
+  /** On targets that are Gateways. */
+  readonly listener?: ListenerEffect;
+}
+
+export interface PolicyResult extends PolicyEffects {
   /** Why the policy is not accepted. */
   readonly accepted: Problem | null;
   /** What it refers to that cannot be used. */
@@ -40,6 +51,8 @@ export interface PolicyResult {
 
 export interface PolicyDefinition<Policy extends Resource = Resource> {
   readonly kind: Policy['kind'];
+  /** Absent for a kind of the Gateway API. */
+  readonly own?: OwnKind;
   readonly targets: readonly PolicyTarget[];
   /** Feature names of the conformance suite that exist because of this policy. */
   readonly supportedFeatures: readonly string[];

@@ -123,7 +123,7 @@ function gatewayKind(
   };
 }
 
-function ownKind({ kind, plural }: OwnKind): KindDefinition {
+function ownKind({ kind, plural, hasStatus = false }: OwnKind): KindDefinition {
   return {
     group: ownGroup,
     kind,
@@ -131,7 +131,7 @@ function ownKind({ kind, plural }: OwnKind): KindDefinition {
     versions: [ownVersion],
     storageVersion: ownVersion,
     scope: 'Namespaced',
-    hasStatus: false,
+    hasStatus,
     hasSchema: true,
   };
 }

@@ -13,6 +13,8 @@ export interface OwnKind {
   readonly description: string;
   /** Of `spec`. Structure and limits only: rules in CEL are not asked. */
   readonly schema: Schema;
+  /** Whether a status is written to it, as to policies. Absent: no. */
+  readonly hasStatus?: boolean;
 }
 
 /** The schema of a whole object, but for what every object has. */

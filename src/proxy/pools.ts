@@ -1,11 +1,12 @@
 /** Makes the pool that fits a backend's protocol. The only place that knows both upstream codecs. */
 import type { Endpoint } from '../contract/endpoints.ts';
-import type { BackendConfig, ClientCertificate } from '../contract/gateway-config.ts';
+import type { BackendConfig } from '../contract/gateway-config.ts';
 import type { DeadlineWheel } from '../lib/deadline-wheel.ts';
 import { Http1Pool } from './http/http1-pool.ts';
 import { Http2Pool } from './http/http2-pool.ts';
 import type { Pool } from './http/streams.ts';
 import type { Limits } from './limits.ts';
+import type { PoolPurpose } from './upstream/pooled-endpoint.ts';
 
 export interface PoolEnvironment {
   readonly limits: Limits;
@@ -15,7 +16,7 @@ export interface PoolEnvironment {
 }
 
 export function createPoolFactory({ limits, wheel, connectionsOf }: PoolEnvironment) {
-  return (endpoint: Endpoint, backend: BackendConfig, clientCertificate?: ClientCertificate): Pool => {
+  return (endpoint: Endpoint, backend: BackendConfig, { clientCertificate, preface }: PoolPurpose = {}): Pool => {
     const { protocol, tls, connectTimeoutMs } = backend;
     const isTls = protocol === 'http1-tls' || protocol === 'h2-tls';
     const options = {
@@ -25,6 +26,7 @@ export function createPoolFactory({ limits, wheel, connectionsOf }: PoolEnvironm
       ...(isTls
         ? { tls: { ...(tls ?? { serverName: endpoint.address }), ...(clientCertificate && { clientCertificate }) } }
         : {}),
+      ...(preface && { preface }),
       ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
       connections: connectionsOf(backend),
       limits,

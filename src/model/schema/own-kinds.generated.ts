@@ -42,6 +42,96 @@ export const ownKinds: readonly OwnKind[] = [
     }
   },
   {
+    "kind": "ProxyProtocolPolicy",
+    "plural": "proxyprotocolpolicies",
+    "description": "Takes the PROXY header from trusted peers of a Gateway, or sends it to a Service.",
+    "hasStatus": true,
+    "schema": {
+      "type": "object",
+      "required": [
+        "targetRefs"
+      ],
+      "properties": {
+        "targetRefs": {
+          "type": "array",
+          "minItems": 1,
+          "maxItems": 16,
+          "description": "Gateways (with `accept`) and Services (with `send`) of the same namespace.",
+          "items": {
+            "type": "object",
+            "required": [
+              "group",
+              "kind",
+              "name"
+            ],
+            "properties": {
+              "group": {
+                "type": "string",
+                "maxLength": 253,
+                "description": "gateway.networking.k8s.io, or empty for Services."
+              },
+              "kind": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 63,
+                "description": "Gateway or Service."
+              },
+              "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 253,
+                "description": "Name of the Gateway or Service."
+              },
+              "sectionName": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 253,
+                "description": "A listener of the Gateway, or a port of the Service; all by default."
+              }
+            }
+          }
+        },
+        "accept": {
+          "type": "object",
+          "required": [
+            "trustedPeers"
+          ],
+          "description": "Every connection must begin with a PROXY header, of version 1 or 2.",
+          "properties": {
+            "trustedPeers": {
+              "type": "array",
+              "minItems": 1,
+              "maxItems": 64,
+              "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 64
+              },
+              "description": "IP addresses or CIDR ranges of those who may connect and are believed."
+            }
+          }
+        },
+        "send": {
+          "type": "object",
+          "required": [
+            "version"
+          ],
+          "description": "Every connection to the Service begins with a PROXY header.",
+          "properties": {
+            "version": {
+              "type": "string",
+              "enum": [
+                "V1",
+                "V2"
+              ],
+              "description": "V1 is text, V2 is binary."
+            }
+          }
+        }
+      }
+    }
+  },
+  {
     "kind": "GatewayParameters",
     "plural": "gatewayparameters",
     "description": "Settings for what a Gateway gets in a cluster, named by parametersRef of a Gateway or a GatewayClass.",

@@ -11,17 +11,19 @@ export interface PoolOptions {
   /** Milliseconds; absent: the limit's default. */
   readonly connectTimeoutMs?: number;
   readonly connections?: ConnectTarget['connections'];
+  readonly preface?: ConnectTarget['preface'];
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
 }
 
 /** What each connection of the pool is made with; `protocols` are offered by ALPN. */
 export function connectionOptions(options: PoolOptions, protocols: readonly string[]) {
-  const { host, port, tls, connections, limits, wheel } = options;
+  const { host, port, tls, preface, connections, limits, wheel } = options;
   const target: ConnectTarget = {
     host,
     port,
     ...(tls && { tls: { ...tls, protocols } }),
+    ...(preface && { preface }),
     ...(connections && { connections }),
   };
   return { target, connectTimeoutMs: options.connectTimeoutMs ?? limits.connectTimeoutMs, limits, wheel };

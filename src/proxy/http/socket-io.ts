@@ -41,6 +41,8 @@ interface WithHandle {
 export function adoptSocket(accepted: net.Socket, receiver: Receiver): net.Socket {
   const inside = accepted as unknown as WithHandle;
   const options = { handle: inside._handle, allowHalfOpen: true, onread: onread(receiver) };
+  // What was read before, and given back: it comes first.
+  const early = accepted.readableLength > 0 ? (accepted.read() as Buffer) : null;
   // The accepted socket must not close the handle it gives away.
   inside._handle = null;
   accepted.destroy();
@@ -48,6 +50,7 @@ export function adoptSocket(accepted: net.Socket, receiver: Receiver): net.Socke
   socket.setNoDelay(true);
   // Data never enters the stream; flowing is what lets `end` through.
   socket.resume();
+  if (early !== null) process.nextTick(() => receiver.receive(early, 0, early.length));
   return socket;
 }
 
@@ -64,6 +67,8 @@ export interface ConnectTarget {
   readonly host: string;
   readonly port: number;
   readonly tls?: ConnectTls;
+  /** Sent first, in the clear also before TLS: a PROXY header. */
+  readonly preface?: Buffer;
   /** Counts the connections that are open or being opened. */
   readonly connections?: { add(change: number): void };
 }
@@ -90,13 +95,29 @@ export function connectSocket(target: ConnectTarget, receiver: Receiver): net.So
     allowHalfOpen: true,
     onread: onread(receiver),
   };
-  const socket = target.tls ? tls.connect({ ...plain, ...tlsOptions(target.tls) }) : net.connect(plain);
+  const socket = openSocket(target, plain, receiver);
   socket.resume();
   const { connections } = target;
   if (connections !== undefined) {
     connections.add(1);
     socket.once('close', () => connections.add(-1));
   }
+  return socket;
+}
+
+function openSocket({ tls: tlsTo, preface }: ConnectTarget, plain: net.NetConnectOpts, receiver: Receiver): net.Socket {
+  if (preface === undefined) return tlsTo ? tls.connect({ ...plain, ...tlsOptions(tlsTo) }) : net.connect(plain);
+  if (!tlsTo) {
+    const socket = net.connect(plain);
+    socket.write(preface);
+    return socket;
+  }
+  // Below TLS there has to be a socket of its own, which takes the preface before the handshake begins.
+  const below = net.connect({ ...plain, onread: undefined } as net.NetConnectOpts);
+  below.write(preface);
+  const socket = tls.connect({ socket: below, ...tlsOptions(tlsTo) });
+  below.on('error', (error) => socket.destroy(error));
+  readSocket(socket, receiver);
   return socket;
 }
 

@@ -94,6 +94,8 @@ export interface UpstreamRequest {
   readonly takesTrailers: boolean;
   /** Shown to a TLS backend that asks for one. */
   readonly clientCertificate?: ClientCertificate | undefined;
+  /** Whose request it is, for backends that are told by a PROXY header. Absent: our own. */
+  readonly connection?: ConnectionInfo;
 }
 
 /** Why an upstream request failed. */

@@ -10,6 +10,7 @@ import { adoptSocket, type Receiver } from '../http/socket-io.ts';
 import type { ConnectionInfo } from '../http/streams.ts';
 import type { Limits } from '../limits.ts';
 import type { PortRuntime } from '../runtime.ts';
+import type { SocketName } from './proxy-protocol.ts';
 import { readTlsSocket } from './tls-read.ts';
 
 type Protocol = 'http1' | 'http2';
@@ -40,6 +41,8 @@ export interface ConnectionHost extends PortRuntime {
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
   readonly createCodec: CodecFactory;
+  /** Who is at the other end. */
+  nameOf(socket: net.Socket): SocketName;
   onConnectionClosed(connection: Connection): void;
 }
 
@@ -68,8 +71,9 @@ export class Connection implements ConnectionInfo, DeadlineOwner, Receiver {
     this.port = host;
     this.isTls = serverName !== null;
     this.serverName = serverName ?? '';
-    this.remoteAddress = accepted.remoteAddress ?? '';
-    this.remotePort = accepted.remotePort ?? 0;
+    const { address, port } = host.nameOf(accepted);
+    this.remoteAddress = address;
+    this.remotePort = port;
     this.#socket = this.isTls ? accepted : adoptSocket(accepted, this);
     this.#watch();
     host.wheel.arm(this.#deadline, host.limits.idleTimeoutMs);

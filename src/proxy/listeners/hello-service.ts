@@ -10,14 +10,14 @@ import { planConnection, type TcpPlan, type TcpRefusal } from '../tcp/tcp-plan.t
 import { hashText } from '../upstream/hash.ts';
 import type { ClientHello } from './client-hello.ts';
 import { type OpenedConnection, readHello } from './hello-reader.ts';
-import { type Peer, peerOf } from './port-services.ts';
 import type { Port, PortService } from './port.ts';
+import type { SocketName } from './proxy-protocol.ts';
 import { readTlsSocket } from './tls-read.ts';
 import type { TlsTerminator } from './tls-terminator.ts';
 
 /** What was decided about a connection whose handshake is under way. */
 interface Arrival {
-  readonly peer: Peer;
+  readonly peer: SocketName;
   readonly plan: TcpPlan;
   readonly serverName: string;
 }
@@ -46,7 +46,7 @@ export class HelloService {
 
   readonly accept: PortService = (accepted) => {
     const port = this.#port;
-    const peer = peerOf(accepted);
+    const peer = port.nameOf(accepted);
     const socket = readHello(accepted, {
       wheel: port.wheel,
       timeoutMs: port.limits.tlsHandshakeTimeoutMs,
@@ -73,7 +73,7 @@ export class HelloService {
     });
   }
 
-  #onHello({ serverName }: ClientHello, connection: OpenedConnection, peer: Peer): void {
+  #onHello({ serverName }: ClientHello, connection: OpenedConnection, peer: SocketName): void {
     const { https } = this.#terminators;
     const listener = selectListener(this.#port.listeners, serverName);
     // Without a name HTTPS shows its first certificate, as on a port of its own; requests then name their hosts.
@@ -92,7 +92,7 @@ export class HelloService {
     }
   }
 
-  #planOf(listener: ListenerRuntime | null, serverName: string, peer: Peer): TcpPlan | TcpRefusal {
+  #planOf(listener: ListenerRuntime | null, serverName: string, peer: SocketName): TcpPlan | TcpRefusal {
     if (listener === null) return 'UnknownServerName';
     const { random } = this.#port.tcp;
     if (listener.config.tls?.mode !== 'Passthrough' && this.#terminators.tls === null) return 'NoCertificate';
@@ -112,7 +112,7 @@ export class HelloService {
     });
   }
 
-  #refuseFirstBytes(reason: string, { socket, bytes }: OpenedConnection, peer: Peer): void {
+  #refuseFirstBytes(reason: string, { socket, bytes }: OpenedConnection, peer: SocketName): void {
     const isHttp = reason === 'NotTls' && /^[A-Z]{1,20}(?: |$)/.test(bytes.toString('latin1', 0, 21));
     if (isHttp) socket.end(badRequest(), () => socket.destroy());
     else socket.destroy();

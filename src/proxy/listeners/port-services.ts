@@ -24,7 +24,7 @@ export function tlsService(port: Port, terminator: TlsTerminator | null): PortSe
 /** TCP: the compiler lets one listener only have the port. */
 export function tcpService(port: Port): PortService {
   return (accepted) => {
-    const peer = peerOf(accepted);
+    const peer = port.nameOf(accepted);
     const listener = port.listeners[0]!;
     const { random } = port.tcp;
     const plan = planConnection({ listener, serverName: '', affinity: hashText(peer.address), random });
@@ -36,13 +36,4 @@ export function tcpService(port: Port): PortService {
       port.acceptBytes(plan, { ...peer, serverName: '', isTls: false, bytes: null, attach });
     }
   };
-}
-
-export interface Peer {
-  readonly address: string;
-  readonly port: number;
-}
-
-export function peerOf(socket: net.Socket): Peer {
-  return { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
 }

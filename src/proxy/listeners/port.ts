@@ -12,6 +12,8 @@ import { type TcpClient, TcpConnection, type TcpEnvironment } from '../tcp/tcp-c
 import type { TcpPlan } from '../tcp/tcp-plan.ts';
 import { Connection, type CodecFactory, type ConnectionHost } from './connection.ts';
 import { listenProblem, type ListenFailure } from './listen-failure.ts';
+import { ProxiedClients } from './proxied-clients.ts';
+import type { SocketName } from './proxy-protocol.ts';
 
 /** Where a connection counts that is not counted with its port. */
 export interface ConnectionCount {
@@ -78,6 +80,7 @@ export class Port implements ConnectionHost {
   readonly #options: PortOptions;
   readonly #observer: PortObserver;
   readonly #server: net.Server;
+  readonly #proxied: ProxiedClients;
   readonly #connections = new Set<OpenConnection>();
   /** All sockets but those of HTTP in the clear: below TLS, and of what is carried as bytes. */
   readonly #sockets = new Set<net.Socket>();
@@ -97,6 +100,14 @@ export class Port implements ConnectionHost {
     this.tcp = options.tcp;
     this.#observer = options.observer;
     this.port = options.port;
+    this.#proxied = new ProxiedClients({
+      wheel: options.wheel,
+      timeoutMs: options.limits.headTimeoutMs,
+      onRefused: (reason, peer) => {
+        this.refuse({ ...peer, serverName: '', listener: null, reason });
+        this.#onCountChanged(0);
+      },
+    });
     this.#server = net.createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
     this.#server.on('connection', (socket) => this.#accept(socket));
   }
@@ -108,6 +119,7 @@ export class Port implements ConnectionHost {
   /** Replaced on each change of configuration. */
   set listeners(listeners: readonly ListenerRuntime[]) {
     this.#listeners = listeners;
+    this.#proxied.listeners = listeners;
     this.#observer.onListeners?.(listeners);
   }
 
@@ -156,20 +168,37 @@ export class Port implements ConnectionHost {
     this.#server.close();
     for (const connection of this.#connections) connection.close();
     for (const socket of this.#sockets) socket.destroy();
+    this.#proxied.close();
   }
 
   #accept(socket: net.Socket): void {
     if (this.#count() >= this.limits.connectionsPerListener) {
       socket.destroy();
       this.#observer.onRejected('TooManyConnections');
-    } else this.#service(socket);
+    } else if (this.#proxied.isAsked) this.#proxied.read(socket, (read) => this.#serveProxied(read));
+    else this.#service(socket);
+  }
+
+  #serveProxied(socket: net.Socket): void {
+    const name = this.#proxied.find(socket);
+    const watched = this.#sockets.size;
+    this.#service(socket);
+    // Where the socket is not watched, whoever wants the name has asked.
+    if (name !== null && this.#sockets.size === watched) this.#proxied.forget(name);
+  }
+
+  /** Who is at the other end of an accepted socket, or of the TLS socket on top of it. */
+  nameOf(socket: net.Socket): SocketName {
+    return this.#proxied.nameOf(socket);
   }
 
   /** Counts a socket from now on until it closes. */
   watch(socket: net.Socket): net.Socket {
     this.#sockets.add(socket);
+    const proxied = this.#proxied.find(socket);
     socket.once('close', () => {
       this.#sockets.delete(socket);
+      if (proxied !== null) this.#proxied.forget(proxied);
       this.#onCountChanged(-1);
     });
     this.#onCountChanged(1);
@@ -240,7 +269,7 @@ export class Port implements ConnectionHost {
   }
 
   #count(): number {
-    return this.#clear + this.#sockets.size;
+    return this.#clear + this.#sockets.size + this.#proxied.pending;
   }
 
   #onCountChanged(change: number): void {

@@ -4,9 +4,10 @@
  */
 import type net from 'node:net';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
-import type { BackendConfig } from '../../contract/gateway-config.ts';
+import type { BackendConfig, ProxyProtocolVersion } from '../../contract/gateway-config.ts';
 import { connectSocket, type ConnectTarget, type Receiver } from '../http/socket-io.ts';
 import type { Limits } from '../limits.ts';
+import { proxyHeader } from '../listeners/proxy-protocol.ts';
 import type { EndpointRuntime } from '../runtime.ts';
 import { ByteFlow } from './byte-flow.ts';
 import { resetSocket } from './reset-socket.ts';
@@ -117,6 +118,7 @@ export class TcpConnection implements DeadlineOwner {
     endpoint.begin();
     const target: ConnectTarget = {
       ...targetOf(backend.config, endpoint.endpoint, listener.config.clientCertificate),
+      ...this.#preface(backend.config.proxyProtocol),
       connections: connectionsOf(backend.config),
     };
     const upstream = connectSocket(target, this.#response);
@@ -137,6 +139,14 @@ export class TcpConnection implements DeadlineOwner {
       endpoint.done(this.#isConnected ? !isFailure : undefined);
       this.#onClosed();
     });
+  }
+
+  #preface(version: ProxyProtocolVersion | undefined): { preface?: Buffer } {
+    if (version === undefined) return {};
+    const { localAddress = '', localPort = 0 } = this.#client;
+    return {
+      preface: proxyHeader(version, { client: this.#peer, server: { address: localAddress, port: localPort } }),
+    };
   }
 
   #onConnected(upstream: net.Socket): void {

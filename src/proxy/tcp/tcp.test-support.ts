@@ -103,6 +103,8 @@ export interface TestConfig {
   readonly routes: readonly TestRoute[];
   readonly backends?: Readonly<Record<string, Partial<BackendConfig>>>;
   readonly certificates?: Readonly<Record<string, CertificateConfig>>;
+  /** Of HTTP listeners. */
+  readonly hostnames?: GatewayConfig['hostnames'];
 }
 
 const originOf = (kind: string, name: string, section?: string) => ({
@@ -113,7 +115,7 @@ const originOf = (kind: string, name: string, section?: string) => ({
 });
 
 /** Rules, routes and connections have the route's place in the list as their key. */
-export function configOf({ listeners, routes, backends = {}, certificates = {} }: TestConfig): GatewayConfig {
+export function configOf({ listeners, routes, backends = {}, ...tables }: TestConfig): GatewayConfig {
   const refs = (weights: TestRoute['weights']) =>
     Object.entries(weights).map(([name, weight]) =>
       name.endsWith('?') ? { problem: 'BackendNotFound', weight, filters: [] } : { backend: name, weight, filters: [] },
@@ -124,7 +126,7 @@ export function configOf({ listeners, routes, backends = {}, certificates = {} }
     Object.fromEntries(routes.map((route, i) => [`r${i}`, make(route, i)]));
   return {
     ...emptyConfig,
-    certificates,
+    ...tables,
     listeners: Object.fromEntries(
       Object.entries(listeners).map(([name, config]) => [
         name,

@@ -148,5 +148,6 @@ function copyOf(request: UpstreamRequest): UpstreamRequest {
     // Its trailers are thrown away too, but gRPC servers refuse calls without.
     takesTrailers: request.takesTrailers,
     clientCertificate: request.clientCertificate,
+    ...(request.connection && { connection: request.connection }),
   };
 }

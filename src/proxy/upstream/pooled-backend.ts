@@ -3,19 +3,19 @@
  * Endpoints that stay keep their connections and health. Knows nothing of exchanges.
  */
 import type { Endpoint } from '../../contract/endpoints.ts';
-import type { BackendConfig, ClientCertificate } from '../../contract/gateway-config.ts';
+import type { BackendConfig, ProxyProtocolVersion } from '../../contract/gateway-config.ts';
 import { isEqual } from '../../contract/config-diff.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { Pool } from '../http/streams.ts';
 import type { BackendRuntime, EndpointRuntime, PickOptions } from '../runtime.ts';
 import type { Balancer } from './balancers/balancer.ts';
 import { createBalancer } from './balancers/index.ts';
-import { type EndpointOwner, nameOf, PooledEndpoint } from './pooled-endpoint.ts';
+import { type EndpointOwner, nameOf, PooledEndpoint, type PoolPurpose } from './pooled-endpoint.ts';
 import { RetryShare } from './retry-budget.ts';
 
 /** What backends are made with. */
 export interface UpstreamEnvironment {
-  createPool(endpoint: Endpoint, backend: BackendConfig, clientCertificate?: ClientCertificate): Pool;
+  createPool(endpoint: Endpoint, backend: BackendConfig, purpose?: PoolPurpose): Pool;
   /** Uniform in [0, 1). */
   random(): number;
   /** Monotonic milliseconds. */
@@ -82,6 +82,7 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
     }
     const isSameTransport =
       before.protocol === config.protocol &&
+      before.proxyProtocol === config.proxyProtocol &&
       before.connectTimeoutMs === config.connectTimeoutMs &&
       isEqual(before.tls, config.tls);
     if (!isSameTransport) for (const endpoint of this.#byName.values()) endpoint.close();
@@ -115,8 +116,12 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
     return this.#config.protocol === 'http1-tls' || this.#config.protocol === 'h2-tls';
   }
 
-  createPool(endpoint: Endpoint, clientCertificate?: ClientCertificate): Pool {
-    return this.#environment.createPool(endpoint, this.#config, clientCertificate);
+  get proxyProtocol(): ProxyProtocolVersion | undefined {
+    return this.#config.proxyProtocol;
+  }
+
+  createPool(endpoint: Endpoint, purpose?: PoolPurpose): Pool {
+    return this.#environment.createPool(endpoint, this.#config, purpose);
   }
 
   onOpen(): void {
