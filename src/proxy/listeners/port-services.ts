@@ -1,5 +1,4 @@
 /** What a port does with the sockets it accepts, by the protocols of its listeners. Knows neither codecs nor how bytes are carried. */
-import type net from 'node:net';
 import { adoptSocket } from '../http/socket-io.ts';
 import { planConnection } from '../tcp/tcp-plan.ts';
 import { hashText } from '../upstream/hash.ts';
