@@ -4,6 +4,17 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { after, before, describe, it } from 'node:test';
+import {
+  alpnExtension as alpn,
+  extension,
+  helloMessage,
+  inRecords,
+  serverNameExtension as serverName,
+  tls13Extensions,
+  u16,
+  vector16,
+  vector8,
+} from '../../src/proxy/listeners/client-hello.test-support.ts';
 import { random, startWire, type Wire } from './harness.ts';
 import { WireClient } from './wire-client.ts';
 
@@ -13,26 +24,10 @@ before(async () => {
 });
 after(() => wire.close());
 
-const u16 = (value: number) => String.fromCharCode((value >> 8) & 255, value & 255);
-const vector16 = (text: string) => u16(text.length) + text;
-const vector8 = (text: string) => String.fromCharCode(text.length) + text;
-const extension = (type: number, body: string) => u16(type) + vector16(body);
-const serverName = (name: string) => extension(0, vector16(`\0${vector16(name)}`));
-const alpn = (...names: readonly string[]) => extension(16, vector16(names.map(vector8).join('')));
-const tls13 =
-  extension(43, vector8('\x03\x04')) + extension(10, vector16(u16(29))) + extension(13, vector16(u16(0x0403)));
-const keyShare = extension(51, vector16(u16(29) + vector16('k'.repeat(32))));
-
 /** A ClientHello in as many records as it takes. */
-function hello(extensions: string, version = '\x03\x03'): string {
-  const body = `${version}${'r'.repeat(32)}${vector8('s'.repeat(32))}${vector16('\x13\x01\xc0\x2b')}${vector8('\0')}${vector16(extensions)}`;
-  let rest = `\x01${String.fromCharCode(body.length >> 16)}${u16(body.length & 0xffff)}${body}`;
-  let records = '';
-  for (; rest !== ''; rest = rest.slice(16_384)) records += `\x16\x03\x01${vector16(rest.slice(0, 16_384))}`;
-  return records;
-}
+const hello = (extensions: string, version?: string) => inRecords(helloMessage(extensions, version)).toString('latin1');
 
-const plain = tls13 + keyShare;
+const plain = tls13Extensions;
 const normal = hello(serverName('a.test') + plain);
 
 async function raw(bytes: string, end: 'open' | 'fin' = 'open'): Promise<WireClient> {
@@ -59,7 +54,6 @@ describe('in place of a ClientHello', () => {
   });
 
   const rows: Readonly<Record<string, string>> = {
-    'HTTP/1': 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n',
     'HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
     SSH: 'SSH-2.0-OpenSSH_9.9\r\n',
     zeros: '\0'.repeat(2000),
@@ -101,6 +95,13 @@ describe('in place of a ClientHello', () => {
       assert.ok(!since().includes('GET / '));
     });
   }
+
+  it('HTTP/1: told what the port speaks', async () => {
+    const client = await raw('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    await client.closed(400 + 2000);
+    assert.match(client.received, /^HTTP\/1\.1 400 Bad Request\r\n[^]*This port speaks TLS/);
+    await othersGoOn();
+  });
 
   it('a thousand mutated ones', async () => {
     const good = hello(serverName('a.test') + alpn('h2', 'http/1.1') + plain);

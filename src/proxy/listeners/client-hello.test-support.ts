@@ -1,6 +1,6 @@
 /** ClientHellos for tests: hand-made from parts, and split over records. Text is latin1. */
 
-const u16 = (value: number): string => String.fromCharCode((value >> 8) & 255, value & 255);
+export const u16 = (value: number): string => String.fromCharCode((value >> 8) & 255, value & 255);
 export const vector8 = (text: string): string => String.fromCharCode(text.length) + text;
 export const vector16 = (text: string): string => u16(text.length) + text;
 export const extension = (type: number, body: string): string => u16(type) + vector16(body);
@@ -14,10 +14,10 @@ export const tls13Extensions =
   extension(13, vector16(u16(0x0403))) +
   extension(51, vector16(u16(29) + vector16('k'.repeat(32))));
 
-/** The handshake message, with its header. */
-export function helloMessage(extensions: string | null): string {
+/** The handshake message, with its header. Null: it has no list of extensions. */
+export function helloMessage(extensions: string | null, version = '\x03\x03'): string {
   const tail = extensions === null ? '' : vector16(extensions);
-  const body = `\x03\x03${'r'.repeat(32)}${vector8('s'.repeat(32))}${vector16('\x13\x01\xc0\x2b')}${vector8('\0')}${tail}`;
+  const body = `${version}${'r'.repeat(32)}${vector8('s'.repeat(32))}${vector16('\x13\x01\xc0\x2b')}${vector8('\0')}${tail}`;
   return `\x01${String.fromCharCode(body.length >> 16)}${u16(body.length & 0xffff)}${body}`;
 }
 

@@ -6,9 +6,11 @@ import type net from 'node:net';
 import type tls from 'node:tls';
 import { selectListener } from '../routing/select-listener.ts';
 import type { ListenerRuntime } from '../runtime.ts';
+import { socketBelow } from '../socket-below.ts';
 import { planConnection, type TcpPlan, type TcpRefusal } from '../tcp/tcp-plan.ts';
 import { hashText } from '../upstream/hash.ts';
 import type { ClientHello } from './client-hello.ts';
+import { answerHttp1, looksLikeHttp1 } from './http-on-tls.ts';
 import { type OpenedConnection, readHello } from './hello-reader.ts';
 import type { Port, PortService } from './port.ts';
 import type { SocketName } from './proxy-protocol.ts';
@@ -26,14 +28,14 @@ interface Arrival {
 export interface HelloTerminators {
   readonly https: TlsTerminator | null;
   readonly tls: TlsTerminator | null;
+  /** The same for clients that offer one protocol only by ALPN: they get it, and speak no other. */
+  readonly tlsOneProtocol: TlsTerminator | null;
 }
-
-const httpOnTlsPort = 'This port speaks TLS: ask it with https://\n';
 
 export class HelloService {
   readonly #port: Port;
   readonly #arrivals = new WeakMap<net.Socket, Arrival>();
-  #terminators: HelloTerminators = { https: null, tls: null };
+  #terminators: HelloTerminators = { https: null, tls: null, tlsOneProtocol: null };
 
   constructor(port: Port) {
     this.#port = port;
@@ -58,8 +60,7 @@ export class HelloService {
 
   /** The handshake of a TLS listener is done. */
   onSecure(socket: tls.TLSSocket): void {
-    // oxlint-disable-next-line no-underscore-dangle -- the socket below has no other name
-    const arrival = this.#arrivals.get((socket as unknown as { _parent: net.Socket })._parent)!;
+    const arrival = this.#arrivals.get(socketBelow(socket)!)!;
     const { peer, plan, serverName } = arrival;
     this.#port.acceptBytes(plan, {
       ...peer,
@@ -73,8 +74,8 @@ export class HelloService {
     });
   }
 
-  #onHello({ serverName }: ClientHello, connection: OpenedConnection, peer: SocketName): void {
-    const { https } = this.#terminators;
+  #onHello({ serverName, protocols }: ClientHello, connection: OpenedConnection, peer: SocketName): void {
+    const { https, tls, tlsOneProtocol } = this.#terminators;
     const listener = selectListener(this.#port.listeners, serverName);
     // Without a name HTTPS shows its first certificate, as on a port of its own; requests then name their hosts.
     const isHttps = listener === null ? serverName === '' && https !== null : listener.config.protocol === 'HTTPS';
@@ -88,7 +89,7 @@ export class HelloService {
       this.#carry(connection, { peer, plan, serverName });
     } else {
       this.#arrivals.set(socket, { peer, plan, serverName });
-      terminate(connection, this.#terminators.tls!);
+      terminate(connection, protocols.length === 1 ? tlsOneProtocol! : tls!);
     }
   }
 
@@ -113,8 +114,8 @@ export class HelloService {
   }
 
   #refuseFirstBytes(reason: string, { socket, bytes }: OpenedConnection, peer: SocketName): void {
-    const isHttp = reason === 'NotTls' && /^[A-Z]{1,20}(?: |$)/.test(bytes.toString('latin1', 0, 21));
-    if (isHttp) socket.end(badRequest(), () => socket.destroy());
+    const isHttp = reason === 'NotTls' && looksLikeHttp1(bytes);
+    if (isHttp) answerHttp1(socket);
     else socket.destroy();
     this.#port.refuse({ ...peer, serverName: '', listener: null, reason: isHttp ? 'HttpToTlsPort' : reason });
   }
@@ -125,11 +126,4 @@ function terminate({ socket, bytes }: OpenedConnection, terminator: TlsTerminato
   socket.pause();
   socket.unshift(bytes);
   terminator.accept(socket);
-}
-
-function badRequest(): string {
-  return (
-    'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n' +
-    `Content-Length: ${httpOnTlsPort.length}\r\n\r\n${httpOnTlsPort}`
-  );
 }

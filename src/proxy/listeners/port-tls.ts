@@ -5,7 +5,7 @@ import { HelloService } from './hello-service.ts';
 import { clearService, tcpService, tlsService } from './port-services.ts';
 import type { Port } from './port.ts';
 import type { NamedContext } from './secure-contexts.ts';
-import { createTlsTerminator, type TlsTerminator } from './tls-terminator.ts';
+import { createTlsTerminator, type TlsTerminator, type TlsTerminatorOptions } from './tls-terminator.ts';
 
 type Certificates = readonly CertificateListener<NamedContext>[];
 
@@ -40,14 +40,18 @@ export function serveOn(port: Port, wanted: PortTls | null, ticketKeys: Buffer):
   });
   if (!wanted.readsHello) return port.serve(tlsService(port, https));
   const service = new HelloService(port);
-  // No protocol is agreed to: which one the bytes are nobody knows here.
-  const bytes = terminatorOf(wanted.tls, { onSecure: (socket) => service.onSecure(socket) });
-  service.terminators = { https, tls: bytes };
+  const onSecure = (socket: tls.TLSSocket) => service.onSecure(socket);
+  service.terminators = {
+    https,
+    // Which protocol the bytes are nobody knows here, so none is chosen among several.
+    tls: terminatorOf(wanted.tls, { onSecure }),
+    tlsOneProtocol: terminatorOf(wanted.tls, { onSecure, protocols: 'offered' }),
+  };
   port.serve(service.accept);
 }
 
 interface TerminatorHooks {
-  readonly protocols?: readonly string[];
+  readonly protocols?: TlsTerminatorOptions['protocols'];
   onSecure(socket: tls.TLSSocket): void;
 }
 

@@ -4,7 +4,9 @@
  */
 import type net from 'node:net';
 import tls from 'node:tls';
+import { socketBelow } from '../socket-below.ts';
 import { certificateTable, type CertificateListener } from './certificate-table.ts';
+import { answerHttp1 } from './http-on-tls.ts';
 import { contextOptions, type NamedContext } from './secure-contexts.ts';
 
 export interface TlsTerminator {
@@ -16,8 +18,8 @@ export interface TlsTerminatorOptions {
   readonly listeners: readonly CertificateListener<NamedContext>[];
   readonly ticketKeys: Buffer;
   readonly handshakeTimeoutMs: number;
-  /** What is agreed to by ALPN; absent: nothing, whatever is offered. */
-  readonly protocols?: readonly string[];
+  /** What is agreed to by ALPN: one of these, or the first that a client offers; absent: nothing, whatever is offered. */
+  readonly protocols?: readonly string[] | 'offered' | undefined;
   onSecure(socket: tls.TLSSocket): void;
   /** The handshake failed; the socket is closed. `reason` is a CamelCase word for metrics. */
   onFailed(reason: string): void;
@@ -31,7 +33,7 @@ export function createTlsTerminator(options: TlsTerminatorOptions): TlsTerminato
   const server = tls.createServer({
     ...contextOptions(table.fallback, options.ticketKeys),
     ...verificationOf(table.fallback),
-    ...(options.protocols && { ALPNProtocols: [...options.protocols] }),
+    ...agreementOn(options.protocols),
     handshakeTimeout: options.handshakeTimeoutMs,
     // With one certificate for every name there is nothing to select, and a handshake costs less without asking.
     ...(isUniform(options.listeners, table.contexts.size) ? {} : { SNICallback: selectContext }),
@@ -43,11 +45,18 @@ export function createTlsTerminator(options: TlsTerminatorOptions): TlsTerminato
   }
   server.on('secureConnection', (socket) => options.onSecure(socket));
   server.on('tlsClientError', (error, socket) => {
-    socket.destroy();
+    const below = socketBelow(socket);
+    if (below !== null && 'code' in error && error.code === 'ERR_SSL_HTTP_REQUEST') answerHttp1(below);
+    else socket.destroy();
     // Node ends the connection of an unwanted client itself, and then says no more than that it was reset.
     options.onFailed(socket.authorizationError ? 'TlsClientCertificate' : failureReason(error));
   });
   return { accept: (socket) => void server.emit('connection', socket) };
+}
+
+function agreementOn(protocols: TlsTerminatorOptions['protocols']): tls.TlsOptions {
+  if (protocols === undefined) return {};
+  return protocols === 'offered' ? { ALPNCallback: (hello) => hello.protocols[0] } : { ALPNProtocols: [...protocols] };
 }
 
 /** All listeners of a port ask the same of clients, since one Gateway has it. */

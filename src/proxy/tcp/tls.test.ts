@@ -1,6 +1,7 @@
 /** TLS listeners on real sockets: passthrough, terminate, and both beside HTTPS on one port; and all that is refused. */
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import type { BackendConfig, ListenerConfig } from '../../contract/gateway-config.ts';
 import { until } from '../../../test/until.ts';
 import { testCertificate } from '../listeners/certificate.test-support.ts';
@@ -28,8 +29,7 @@ const terminate = (hostname = ''): Partial<ListenerConfig> => ({
   tls: { mode: 'Terminate', certificates: ['front'] },
 });
 
-const subjectOf = (client: TcpClient) =>
-  (client.socket as import('node:tls').TLSSocket).getPeerCertificate().subject.CN;
+const subjectOf = (client: TcpClient) => (client.socket as TLSSocket).getPeerCertificate().subject.CN;
 
 /** A raw client that sends this; what it got when the connection was closed. */
 async function answerTo(t: TestContext, port: number, bytes: Buffer): Promise<TcpClient> {
@@ -205,6 +205,34 @@ describe('TLS terminated', () => {
     assert.equal(client.received, 'got whole question');
   });
 
+  test('a backend that breaks off breaks off the client', async (t) => {
+    const backend = await startBackend(t, (socket) => {
+      socket.write('half an ans');
+      socket.on('data', () => socket.resetAndDestroy());
+    });
+    const proxy = new TcpProxy(t);
+    await proxy.apply(config(), { a: [backend.endpoint] });
+    const client = await TcpClient.secure(t, proxy.port, { servername: 'front.test' });
+    await until(() => client.received !== '', 'half of it is there');
+    client.socket.write('die');
+    await client.closed();
+    assert.equal(client.error, 'ECONNRESET');
+    assert.equal((await proxy.logged(1))[0]!.reason, 'BackendReset');
+  });
+
+  test('a client that offers one protocol gets it, of several none is chosen', async (t) => {
+    const backend = await startBackend(t, echo('a'));
+    const proxy = new TcpProxy(t);
+    await proxy.apply(config(), { a: [backend.endpoint] });
+    const offers = { servername: 'front.test', ALPNProtocols: ['postgresql'] };
+    const one = await TcpClient.secure(t, proxy.port, offers);
+    assert.equal((one.socket as TLSSocket).alpnProtocol, 'postgresql');
+    assert.equal(await one.ask('hello'), 'a hello');
+    const two = await TcpClient.secure(t, proxy.port, { ...offers, ALPNProtocols: ['h2', 'http/1.1'] });
+    assert.equal((two.socket as TLSSocket).alpnProtocol, false);
+    assert.equal(await two.ask('hello'), 'a hello');
+  });
+
   test('megabytes arrive whole', async (t) => {
     const sent = Buffer.alloc(8 * 1024 * 1024, 'abcdefg');
     const backend = await startBackend(t, (socket) => socket.pipe(socket));
@@ -237,7 +265,7 @@ describe('TLS terminated', () => {
     const backend = await startBackend(
       t,
       (socket) => {
-        serverNames.push((socket as import('node:tls').TLSSocket).servername);
+        serverNames.push((socket as TLSSocket).servername);
         echo('a')(socket);
       },
       innerOptions,
@@ -310,7 +338,7 @@ describe('one port for HTTPS, TLS terminated and passed through', () => {
     const web = await TcpClient.secure(t, proxy.port, { servername: 'www.front.test', ALPNProtocols: ['http/1.1'] });
     assert.match(await web.ask('GET / HTTP/1.1\r\nHost: www.front.test\r\n\r\n'), /^HTTP\/1\.1 404 /);
     const h2 = await TcpClient.secure(t, proxy.port, { servername: 'www.front.test', ALPNProtocols: ['h2'] });
-    assert.equal((h2.socket as import('node:tls').TLSSocket).alpnProtocol, 'h2');
+    assert.equal((h2.socket as TLSSocket).alpnProtocol, 'h2');
     assert.equal((await answerTo(t, proxy.port, helloFor('elsewhere.test'))).received, '');
     assert.equal((await proxy.logged(1)).at(-1)!.reason, 'UnknownServerName');
     assert.equal(proxy.metric('headgate_connections', 'listener="ended"'), 1);
