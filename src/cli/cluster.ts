@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { defaultControllerName } from '../compiler/1-select-gateways.ts';
-import { newestBundleVersion } from '../compiler/class-status.ts';
+import { newestBundleVersion } from '../compiler/bundle-version.ts';
 import { KubernetesServices } from '../infrastructure/kubernetes-services.ts';
 import { AddressPool } from '../controller/address-pool.ts';
 import type { AddressRange } from '../controller/address-range.ts';

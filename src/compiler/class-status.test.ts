@@ -5,6 +5,7 @@ import { classStatus } from './class-status.ts';
 import { noFacts } from './compile.ts';
 import type { Facts } from './resolved.ts';
 import type { GatewayClass } from './resource-types.ts';
+import { supportedFeatures } from './supported-features.ts';
 
 const gatewayClass = {
   apiVersion: 'gateway.networking.k8s.io/v1',
@@ -14,22 +15,42 @@ const gatewayClass = {
 } as GatewayClass;
 
 function claimed(facts: Partial<Facts>): readonly string[] | undefined {
-  const around = { features: ['Gateway'], facts: { ...noFacts, ...facts }, resources: resourceSet(new Map()) };
+  const features = supportedFeatures({ filters: [], policies: [] });
+  const around = { features, facts: { ...noFacts, ...facts }, resources: resourceSet(new Map()) };
   return classStatus(gatewayClass, around).supportedFeatures?.map(({ name }) => name);
 }
 
-test('what the cluster cannot have is not claimed', () => {
-  const absentKinds = new Set(['ClusterTrustBundle']);
-  assert.equal(claimed({}), undefined, 'nobody reads it without a cluster');
-  assert.deepEqual(claimed({ bundleVersion: 'v1.7.0', channel: 'standard', absentKinds }), ['Gateway']);
-  assert.deepEqual(claimed({ bundleVersion: 'v1.7.0', channel: 'standard', absentKinds: new Set() }), [
-    'ClusterTrustBundle',
-    'Gateway',
+/** What `more` claims beside what `facts` do, and what it does not. */
+function difference(facts: Partial<Facts>, more: Partial<Facts>): readonly string[] {
+  const [before = [], after = []] = [claimed(facts), claimed({ ...facts, ...more })];
+  return [
+    ...before.filter((name) => !after.includes(name)).map((name) => `-${name}`),
+    ...after.filter((name) => !before.includes(name)).map((name) => `+${name}`),
+  ];
+}
+
+const newest = { bundleVersion: 'v1.7.0', channel: 'standard', absentKinds: new Set<string>() } as const;
+
+test('features are claimed once, sorted, and only where there is a cluster to read them', () => {
+  assert.equal(claimed({}), undefined);
+  const names = claimed(newest)!;
+  assert.ok(names.includes('ClusterTrustBundle') && names.includes('UDPRoute'), names.join());
+  assert.deepEqual(names, [...new Set(names)].toSorted());
+});
+
+test('what belongs to a kind that the cluster does not serve is not claimed', () => {
+  assert.deepEqual(difference(newest, { absentKinds: new Set(['ClusterTrustBundle', 'UDPRoute']) }), [
+    '-ClusterTrustBundle',
+    '-UDPRoute',
   ]);
-  assert.deepEqual(claimed({ bundleVersion: 'v1.7.0', channel: 'experimental', absentKinds }), [
-    'Gateway',
-    'GatewayAddressRoutability',
-    'GatewayAddressRoutabilityCluster',
-    'GatewayListenerFilters',
+});
+
+test('before v1.7 retries have other names, and no field in the standard channel', () => {
+  const retries = ['-HTTPRouteRetryCodes', '-HTTPRouteRetryConnectionError'];
+  assert.deepEqual(difference(newest, { bundleVersion: 'v1.6.3' }), retries);
+  assert.deepEqual(difference(newest, { bundleVersion: 'v1.6.3', channel: 'experimental' }), [
+    '-HTTPRouteRetryCodes',
+    '+HTTPRouteRetry',
+    '+HTTPRouteRetryBackendTimeout',
   ]);
 });

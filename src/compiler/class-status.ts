@@ -1,23 +1,11 @@
 /** The status of a GatewayClass: whether it is ours to serve, whether the cluster has an API that we know, and what we can do. */
 import type { Condition, Finding } from '../model/conditions.ts';
 import type { ResourceSet } from '../model/resources.ts';
-import { attachmentFeatures } from './3-attach-routes.ts';
-import { backendFeatures } from './4-resolve-backends.ts';
-import { routabilityFeatures } from './address-requests.ts';
-import { addressFeatures } from './addresses.ts';
-import { trustBundleFeatures } from './ca-bundles.ts';
 import { classParameters } from './gateway-parameters.ts';
-import { gatewayTlsFeatures } from './gateway-tls.ts';
-import { hostnameFeatures } from './hostname-tables.ts';
-import { matchFeatures } from './http-matches.ts';
-import { listenerFilterFeatures } from './listener-filters.ts';
-import { protocolFeatures } from './listener-protocols.ts';
-import { infrastructureFeatures } from './infrastructure.ts';
-import { listenerSetFeatures } from './listener-sets.ts';
-import type { CompilerOptions, Facts } from './resolved.ts';
+import type { Facts } from './resolved.ts';
 import type { GatewayClass } from './resource-types.ts';
-import { routeKinds } from './route-kinds.ts';
-import { ruleFeatures } from './rule-options.ts';
+import { featuresOf } from './supported-features.ts';
+import { minorOf, newestBundleVersion } from './bundle-version.ts';
 
 export interface GatewayClassStatus {
   readonly conditions: readonly Condition[];
@@ -25,42 +13,7 @@ export interface GatewayClassStatus {
   readonly supportedFeatures?: readonly { readonly name: string }[];
 }
 
-/** The newest version of the definitions that is supported, and what is taken where the cluster does not tell its own. */
-export const newestBundleVersion = 'v1.7.0';
 const oldestMinor = 5;
-
-/** All features of the conformance suite that the code has, sorted. */
-export function supportedFeatures({ filters, policies }: CompilerOptions): readonly string[] {
-  const names = [
-    ...protocolFeatures,
-    ...addressFeatures,
-    ...infrastructureFeatures,
-    ...listenerSetFeatures,
-    ...gatewayTlsFeatures,
-    ...attachmentFeatures,
-    ...hostnameFeatures,
-    ...routeKinds.flatMap((one) => one.supportedFeatures),
-    ...matchFeatures,
-    ...ruleFeatures,
-    ...backendFeatures,
-    ...[...filters, ...policies].flatMap((definition) => definition.supportedFeatures),
-  ];
-  return [...new Set(names)].toSorted();
-}
-
-/** Those that depend on what the cluster has. */
-function featuresHere({ channel, absentKinds }: Facts): readonly string[] {
-  return [
-    ...(channel === 'experimental' ? [...routabilityFeatures, ...listenerFilterFeatures] : []),
-    ...(absentKinds?.has('ClusterTrustBundle') === false ? trustBundleFeatures : []),
-  ];
-}
-
-/** Without those of routes that the cluster does not have. The names begin with the kind. */
-function featuresOfKinds(features: readonly string[], { absentKinds }: Facts): readonly string[] {
-  const absent = routeKinds.filter(({ kind }) => absentKinds?.has(kind));
-  return features.filter((feature) => !absent.some(({ kind }) => feature.startsWith(kind)));
-}
 
 export interface ClassSurroundings {
   /** Of the code, whatever the cluster. */
@@ -75,7 +28,7 @@ export function classStatus(
 ): GatewayClassStatus {
   const { bundleVersion } = facts;
   const observedGeneration = gatewayClass.metadata.generation ?? 0;
-  const names = [...featuresOfKinds(features, facts), ...featuresHere(facts)].toSorted();
+  const names = featuresOf(facts, features);
   const findings = [
     acceptedFinding(gatewayClass, resources),
     ...(bundleVersion ? [versionFinding(bundleVersion)] : []),
@@ -107,9 +60,4 @@ function versionFinding(bundleVersion: string): Finding {
     };
   const message = `the cluster has Gateway API ${bundleVersion}; Headgate is tested with v1.${oldestMinor} to v1.${newestMinor}`;
   return { ...base, status: 'False', reason: 'UnsupportedVersion', message };
-}
-
-/** NaN where it is not a version 1. */
-function minorOf(version: string): number {
-  return Number(/^v1\.(\d+)\./.exec(version)?.[1]);
 }

@@ -12,7 +12,7 @@ import type { TranslateSurroundings } from './6-translate-routes.ts';
 import type { ResolvedGateway, ResolvedListener } from './resolved.ts';
 import { translateFilter, type FilterSpec, type FilterSurroundings } from './translate-filter.ts';
 
-/** Features of the conformance suite that exist because of this file, where the Gateway API has the fields: in its experimental channel. */
+/** Features of the conformance suite that exist because of this file. The fields are in the experimental channel. */
 export const listenerFilterFeatures: readonly string[] = ['GatewayListenerFilters'];
 
 /** The same Gateway for as long as nothing about its filters changes. */

@@ -9,7 +9,6 @@ export type {
   GRPCRouteMatch,
   HTTPBackendRef,
   HTTPRouteMatch,
-  HTTPRouteRule,
   LabelSelector,
   Listener,
   ListenerSet,

@@ -10,9 +10,16 @@ import type { RouteRule, SessionPersistence } from './resource-types.ts';
 export const ruleFeatures: readonly string[] = [
   'HTTPRouteRequestTimeout',
   'HTTPRouteBackendTimeout',
-  'HTTPRouteRetryCodes',
-  'HTTPRouteRetryConnectionError',
   'HTTPRouteNamedRouteRule',
+];
+
+export const retryFeatures: readonly string[] = ['HTTPRouteRetryCodes', 'HTTPRouteRetryConnectionError'];
+
+/** What they were before v1.7, where the field `retry` was in the experimental channel only. */
+export const formerRetryFeatures: readonly string[] = [
+  'HTTPRouteRetry',
+  'HTTPRouteRetryBackendTimeout',
+  'HTTPRouteRetryConnectionError',
 ];
 
 type RuleOptions = Pick<RuleConfig, 'requestTimeoutMs' | 'backendRequestTimeoutMs' | 'retry' | 'sessionPersistence'>;
