@@ -74,8 +74,9 @@ interface Request {
   readonly args: readonly string[];
 }
 
-/** A request that fits the match, or null where a regular expression would have to be solved. */
-function requestFor({ path, method, headers = [], query = [] }: MatchConfig): Request | null {
+/** A request that fits the match, or null where a regular expression would have to be solved, or curl cannot make it. */
+function requestFor({ path, isGrpc, method, headers = [], query = [] }: MatchConfig): Request | null {
+  if (isGrpc) return null;
   const isPlain = [path, ...headers, ...query].every(({ type }) => type !== 'RegularExpression');
   if (!isPlain) return null;
   const search = query.map(({ name, value }) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join('&');

@@ -41,6 +41,8 @@ const uses: Readonly<Record<BackendUse, UseRules>> = {
   UDP: { suffix: 'udp', transport: 'UDP', protocolOf: () => 'udp' },
 };
 
+export const backendUses = Object.keys(uses) as readonly BackendUse[];
+
 export function rulesOfUse(use: BackendUse): UseRules {
   return uses[use];
 }
@@ -77,6 +79,6 @@ export function backendKey(service: ResourceName, port: number, use: BackendUse)
 export function partsOfBackend(backend: Key): { service: ResourceName; port: number; use: BackendUse } {
   const { namespace, name, section } = partsOf(backend);
   const [port, suffix = ''] = section.split('/');
-  const use = (Object.keys(uses) as BackendUse[]).find((one) => uses[one].suffix === suffix) ?? 'HTTP';
+  const use = backendUses.find((one) => uses[one].suffix === suffix) ?? 'HTTP';
   return { service: `${namespace}/${name}`, port: Number(port), use };
 }

@@ -45,6 +45,26 @@ function route(name: string, path: string, more: { service?: string; hostnames?:
   return make('HTTPRoute', name, { parentRefs: [{ name: 'gw' }], hostnames: more.hostnames, rules });
 }
 
+/** Listeners for requests and for connections. */
+function gatewayOfAll(...hostnames: readonly string[]): Resource {
+  const listeners = hostnames.flatMap((hostname, i) => [
+    { name: `l${i}`, port: 80, protocol: 'HTTP', hostname },
+    { name: `tls${i}`, port: 443, protocol: 'TLS', hostname, tls: { mode: 'Passthrough' } },
+  ]);
+  const tcp = { name: 'tcp', port: 9000, protocol: 'TCP' };
+  return make('Gateway', 'gw', { gatewayClassName: 'headgate', listeners: [...listeners, tcp] });
+}
+
+/** A route of connections. */
+function tcpRoute(
+  kind: 'TCPRoute' | 'TLSRoute',
+  name: string,
+  more: { service: string; hostnames?: readonly string[] },
+) {
+  const rules = [{ backendRefs: [{ name: more.service, port: 80 }] }];
+  return make(kind, name, { parentRefs: [{ name: 'gw' }], hostnames: more.hostnames, rules });
+}
+
 const service = (name: string): Resource => make('Service', name, { ports: [{ port: 80 }] });
 
 /** Always the same numbers in [0, 1). */
@@ -57,19 +77,25 @@ test('after any sequence of edits the result is that of a fresh compiler', () =>
   const dice = createDice();
   const pick = (count: number) => Math.floor(dice() * count);
   const hosts = ['a.example.com', '*.example.com', 'b.example.com', 'other.org'];
-  const store = createStore(gateway('a.example.com', '*.example.com'), service('v0'), service('v1'));
+  const store = createStore(gatewayOfAll('a.example.com', '*.example.com'), service('v0'), service('v1'));
   const compiler = createCompiler(options);
   let published = emptyConfig;
-  for (let step = 0; step < 400; step++) {
+  for (let step = 0; step < 600; step++) {
     const name = `r${pick(12)}`;
-    const dies = pick(12);
+    const dies = pick(18);
     if (dies < 7) {
       const hostnames = pick(3) === 0 ? undefined : [hosts[pick(4)] ?? '', hosts[pick(4)] ?? ''];
       store.put(route(name, `/p${pick(3)}`, { service: `v${pick(3)}`, hostnames }));
     } else if (dies < 9) store.drop('HTTPRoute', `default/${name}`);
     else if (dies === 9) store.put(service(`v${pick(3)}`));
     else if (dies === 10) store.drop('Service', `default/v${pick(3)}`);
-    else store.put(gateway(...hosts.slice(0, 1 + pick(4))));
+    else if (dies === 11) store.put(gatewayOfAll(...hosts.slice(0, 1 + pick(4))));
+    else if (dies < 14) store.put(tcpRoute('TCPRoute', `r${pick(3)}`, { service: `v${pick(3)}` }));
+    else if (dies === 14) store.drop('TCPRoute', `default/r${pick(3)}`);
+    else if (dies < 17) {
+      const hostnames = [hosts[pick(4)] ?? '', hosts[pick(4)] ?? ''];
+      store.put(tcpRoute('TLSRoute', name, { service: `v${pick(3)}`, hostnames }));
+    } else store.drop('TLSRoute', `default/${name}`);
     const result = compiler(store.set(), noFacts);
     const fresh = compile(store.set(), options);
     assert.deepEqual(plain(result.config), plain(fresh.config), `step ${step}`);
@@ -159,4 +185,22 @@ test('Programmed follows what the proxies say', () => {
     gateway: 'False AddressNotUsable',
     listeners: ['False AddressNotUsable', 'True Programmed'],
   });
+});
+
+test('where the oldest route of a listener goes, the next one has the connections and is told so', () => {
+  const old = tcpRoute('TCPRoute', 'a', { service: 'v1' });
+  const store = createStore(gatewayOfAll(), service('v1'), old, tcpRoute('TCPRoute', 'b', { service: 'v1' }));
+  const compiler = createCompiler(options);
+  const takerOf = ({ config }: ReturnType<typeof compile>) => config.connections['Gateway/default/gw/tcp/*']?.rule;
+  const isTold = ({ statuses }: ReturnType<typeof compile>) =>
+    JSON.stringify(statuses.get('TCPRoute/default/b')).includes('Shadowed');
+  const both = compiler(store.set(), noFacts);
+  assert.equal(takerOf(both), 'TCPRoute/default/a/rules/0');
+  assert.equal(isTold(both), true);
+  store.drop('TCPRoute', 'default/a');
+  const one = compiler(store.set(), noFacts);
+  assert.equal(takerOf(one), 'TCPRoute/default/b/rules/0');
+  assert.equal(isTold(one), false);
+  const patch = diffConfig(both.config, one.config);
+  assert.deepEqual(Object.keys(patch ?? {}).toSorted(), ['connections', 'routes', 'rules']);
 });

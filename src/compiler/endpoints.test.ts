@@ -84,3 +84,20 @@ test('a pod in two slices is one endpoint, ready if one says so; FQDN slices are
     [['10.0.0.1', true]],
   );
 });
+
+test('UDP ports of a Service are joined with UDP ports of its slices', () => {
+  const spec = {
+    ports: [
+      { port: 53, protocol: 'TCP' as const },
+      { port: 53, protocol: 'UDP' as const },
+    ],
+  };
+  const dns: Service = { apiVersion: 'v1', kind: 'Service', metadata, spec };
+  const ports = [{ port: 5301 }, { port: 5302, protocol: 'UDP' }];
+  const slices = [slice('a', { addressType: 'IPv4', ports, endpoints: [at('10.0.0.1')] })];
+  const portOf = (key: string) => backendEndpoints(key, slices, dns).map(({ port }) => port);
+  assert.deepEqual(portOf('Service/default/web/53/udp'), [5302]);
+  assert.deepEqual(portOf('Service/default/web/53/tcp'), [5301]);
+  assert.deepEqual(portOf('Service/default/web/53/grpc'), [5301]);
+  assert.deepEqual(portOf('Service/default/web/53'), [5301]);
+});

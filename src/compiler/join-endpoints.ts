@@ -3,7 +3,8 @@
  * nothing, and costs no more than a look at what changed.
  */
 import type { Endpoint } from '../contract/endpoints.ts';
-import { partsOf, type Key } from '../contract/keys.ts';
+import type { Key } from '../contract/keys.ts';
+import { partsOfBackend } from './backend-uses.ts';
 import type { ResourceName, ResourceSet } from '../model/resources.ts';
 import { backendEndpoints, serviceOf } from './endpoints.ts';
 import type { EndpointSlice, Service } from './resource-types.ts';
@@ -51,10 +52,7 @@ const keysOf =
   (service: string): readonly Key[] =>
     backendsOf.get(service) ?? [];
 
-const serviceOfBackend = (key: Key): string => {
-  const { namespace, name } = partsOf(key);
-  return `${namespace}/${name}`;
-};
+const serviceOfBackend = (key: Key): string => partsOfBackend(key).service;
 
 /** The Services whose slices changed. */
 function staleBySlices({ from, slicesOf }: State, { slices }: Inputs): Set<string> {

@@ -192,7 +192,10 @@ export interface FilterConfig {
   readonly problem?: string;
 }
 
-/** How a backend is spoken to. `tcp` and `tcp-tls` carry bytes, `udp` datagrams, for rules that connections name. */
+/**
+ * How a backend is spoken to. `tcp` and `tcp-tls` carry bytes, `udp` datagrams, for rules that connections name. What comes by
+ * a passthrough listener goes to `tcp-tls` as to `tcp`: it is TLS already.
+ */
 export type BackendProtocol = 'http1' | 'h2c' | 'http1-tls' | 'h2-tls' | 'tcp' | 'tcp-tls' | 'udp';
 
 /** A resolved backendRef: one Service port. Its endpoints come on a stream of their own. */

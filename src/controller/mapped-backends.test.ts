@@ -21,15 +21,15 @@ const setOf = (...services: Resource[]) =>
   resourceSet(new Map([['Service', new Map(services.map((one) => [`shop/${one.metadata.name}`, one]))]]));
 const portsOf = (resources: ReturnType<typeof setOf>, name: string) =>
   resources
-    .of<Resource & { spec: { ports: { port: number }[] } }>('Service')
+    .of<Resource & { spec: { ports: { port: number; protocol?: string }[] } }>('Service')
     .get(`shop/${name}`)
-    ?.spec.ports.map(({ port }) => port);
+    ?.spec.ports.map(({ port, protocol }) => (protocol ? `${port}/${protocol}` : port));
 
 test('a mapped Service is known without a document, and keeps what its document says', () => {
   const map = mapServices([mapped('new', 80), mapped('new', 81), mapped('cart', 8080), mapped('cart', 80)]);
   const resources = map(setOf(service('cart', 80)));
-  assert.deepEqual(portsOf(resources, 'new'), [80, 81]);
-  assert.deepEqual(portsOf(resources, 'cart'), [80, 8080]);
+  assert.deepEqual(portsOf(resources, 'new'), [80, '80/UDP', 81, '81/UDP']);
+  assert.deepEqual(portsOf(resources, 'cart'), [80, 8080, '8080/UDP']);
 });
 
 test('a Service whose ports are all known stays the same object, and the Map stays while the Services do', () => {
@@ -38,6 +38,15 @@ test('a Service whose ports are all known stays the same object, and the Map sta
   assert.equal(map(before).of('Service').get('shop/cart'), before.of('Service').get('shop/cart'));
   assert.equal(map(before).of('Service'), map(before).of('Service'));
   assert.equal(mapServices([])(before), before);
+});
+
+test('a mapped port answers however a route uses it', () => {
+  const keys = [...mappedEndpoints([mapped('db', 5432)]).keys()];
+  const uses = ['', '/grpc', '/tcp', '/udp'];
+  assert.deepEqual(
+    keys,
+    uses.map((use) => `Service/shop/db/5432${use}`),
+  );
 });
 
 test('several targets of one port share its requests', () => {

@@ -1,6 +1,7 @@
 /** Backends mapped by hand (`--backend`): a Service port that is answered by a local process, whatever the documents say. */
+import { backendKey, backendUses } from '../compiler/backend-uses.ts';
 import type { Endpoint } from '../contract/endpoints.ts';
-import { keyOf, type Key } from '../contract/keys.ts';
+import type { Key } from '../contract/keys.ts';
 import type { Endpoints } from './parts.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 
@@ -13,7 +14,9 @@ export interface MappedBackend {
 }
 
 interface ServiceLike extends Resource {
-  readonly spec: { readonly ports?: readonly { readonly name?: string; readonly port: number }[] };
+  readonly spec: {
+    readonly ports?: readonly { readonly name?: string; readonly port: number; readonly protocol?: string }[];
+  };
 }
 
 /**
@@ -48,18 +51,25 @@ function withServices(
     const service = all.get(id) ?? { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec: {} };
     const ports = service.spec.ports ?? [];
     if (ports.some((existing) => existing.port === port) && all.has(id)) continue;
-    all.set(id, { ...service, spec: { ...service.spec, ports: [...ports, { name: `port-${port}`, port }] } });
+    // Nobody says what is spoken there: whatever a route makes of it.
+    const both = [
+      { name: `tcp-${port}`, port },
+      { name: `udp-${port}`, port, protocol: 'UDP' },
+    ];
+    all.set(id, { ...service, spec: { ...service.spec, ports: [...ports, ...both] } });
   }
   return all;
 }
 
-/** The endpoints of the mapped backends, by backend key: they stand in for whatever EndpointSlices say. */
+/** The endpoints of the mapped backends, by backend key, in whatever way they are used: they stand in for whatever EndpointSlices say. */
 export function mappedEndpoints(mapped: readonly MappedBackend[]): Endpoints {
   const endpoints = new Map<Key, readonly Endpoint[]>();
   for (const { namespace, name, port, target } of mapped) {
-    const key = keyOf('Service', namespace, name, port);
     const endpoint = { address: target.host, port: target.port, ready: true, serving: true, terminating: false };
-    endpoints.set(key, [...(endpoints.get(key) ?? []), endpoint]);
+    for (const use of backendUses) {
+      const key = backendKey(`${namespace}/${name}`, port, use);
+      endpoints.set(key, [...(endpoints.get(key) ?? []), endpoint]);
+    }
   }
   return endpoints;
 }

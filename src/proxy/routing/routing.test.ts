@@ -58,6 +58,7 @@ const match = fc.record(
     method: fc.constantFrom('GET', 'POST'),
     headers: fc.constant([{ name: 'x', type: 'Exact' as const, value: '1' }]),
     query: fc.constant([{ name: 'q', type: 'Exact' as const, value: '1 2' }]),
+    isGrpc: fc.constant(true as const),
   },
   { requiredKeys: ['path'] },
 );
@@ -83,6 +84,7 @@ function naive(tables: readonly HostnameConfig[], request: MatchInput): string |
       const fits =
         naivePath(one.path, request.path) &&
         (one.method === undefined || one.method === request.method) &&
+        (one.isGrpc === undefined || /^application\/grpc/i.test(request.headers.get('content-type') ?? '')) &&
         (one.headers === undefined || request.headers.get('x') === '1') &&
         (one.query === undefined || new URLSearchParams(request.query).get('q') === '1 2');
       if (fits) return one.rule;
@@ -99,6 +101,13 @@ test('the router agrees with a walk over the list', () => {
     method: fc.constantFrom('GET', 'POST'),
     query: fc.constantFrom('', 'q=1+2', 'q=1%202&q=3', 'q=3&q=1+2', '%71=1+2', 'qq=1+2'),
     headers: fc.constantFrom(undefined, '1', '2'),
+    type: fc.constantFrom(
+      undefined,
+      'text/plain',
+      'application/grpc',
+      'Application/GRPC+proto',
+      'application/grpc-web',
+    ),
   });
   const drawn = fc.tuple(
     fc.uniqueArray(table, { maxLength: 6, selector: (one) => `${one.hostname} ${one.own}` }),
@@ -112,8 +121,11 @@ test('the router agrees with a walk over the list', () => {
         matches: one.matches.map((each, j) => ({ ...each, rule: `${i}/${j}` })),
       }));
       const router = snapshotOf(configOf(hostnames)).listeners.get('l0')!;
-      for (const { headers, ...rest } of requests) {
-        const fields = new FieldList(headers === undefined ? [] : [new Field('x', headers)]);
+      for (const { headers, type, ...rest } of requests) {
+        const fields = new FieldList([
+          ...(headers === undefined ? [] : [new Field('x', headers)]),
+          ...(type === undefined ? [] : [new Field('content-type', type)]),
+        ]);
         const input = requestOf({ ...rest, headers: fields });
         assert.equal(router.match(input)?.rule.key ?? null, naive(hostnames, input));
       }

@@ -117,7 +117,7 @@ export class TcpConnection implements DeadlineOwner {
     this.#tried.push(endpoint);
     endpoint.begin();
     const target: ConnectTarget = {
-      ...targetOf(backend.config, endpoint.endpoint, listener.config.clientCertificate),
+      ...targetOf(backend.config, endpoint.endpoint, listener.config),
       ...this.#preface(backend.config.proxyProtocol),
       connections: connectionsOf(backend.config),
     };
