@@ -18,7 +18,8 @@ async function flood(target: number, address: string, sources: number): Promise<
   let answers = 0;
   let source = 1024;
   const sendNext = async () => {
-    while (answers < sources && source < 65_536) {
+    while (source < 65_536) {
+      if (answers >= sources) return;
       const socket = listenOn({ address, port: source++ }, () => {});
       // Another program has the port for all addresses.
       if (socket instanceof Error) continue;
