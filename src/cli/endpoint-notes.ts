@@ -3,6 +3,7 @@ import { partsOfBackend, type BackendUse } from '../compiler/backend-uses.ts';
 import type { Endpoint } from '../contract/endpoints.ts';
 import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import type { Endpoints, Note } from '../controller/parts.ts';
+import { differences } from '../lib/derived-map.ts';
 
 /** What becomes of what a client sends there. */
 const consequences: Readonly<Record<BackendUse, string>> = {
@@ -12,17 +13,26 @@ const consequences: Readonly<Record<BackendUse, string>> = {
   UDP: 'datagrams to it are dropped',
 };
 
-const toldNotes = new WeakMap<Endpoints, readonly Note[]>();
-
-/** A warning for each backend of which no endpoint is ready. */
-export function endpointNotes(endpoints: Endpoints): readonly Note[] {
-  const told = toldNotes.get(endpoints) ?? [...endpoints].flatMap(noteOf);
-  toldNotes.set(endpoints, told);
-  return told;
+/** Returns what gives a warning for each backend of which no endpoint is ready, at the price of what changed. */
+export function createEndpointNotes(): (endpoints: Endpoints) => readonly Note[] {
+  const noted = new Map<Key, Note>();
+  let from: Endpoints = new Map();
+  let notes: readonly Note[] = [];
+  return (endpoints) => {
+    const changes = differences(from, endpoints);
+    from = endpoints;
+    for (const [key, , known] of changes) {
+      const note = known && noteOf(key, known);
+      if (note) noted.set(key, note);
+      else noted.delete(key);
+    }
+    if (changes.length > 0) notes = [...noted.values()];
+    return notes;
+  };
 }
 
-function noteOf([backend, known]: readonly [Key, readonly Endpoint[]]): readonly Note[] {
-  if (known.some(({ ready }) => ready)) return [];
+function noteOf(backend: Key, known: readonly Endpoint[]): Note | undefined {
+  if (known.some(({ ready }) => ready)) return undefined;
   const { kind, namespace, name } = partsOf(backend);
   const { port, use } = partsOfBackend(backend);
   const consequence = consequences[use];
@@ -31,5 +41,5 @@ function noteOf([backend, known]: readonly [Key, readonly Endpoint[]]): readonly
       ? `port ${port} has no endpoints, so ${consequence}. Add an EndpointSlice with the label kubernetes.io/service-name: ${name}`
       : `port ${port} has ${known.length} endpoints, none of them ready, so ${consequence}. Correct the EndpointSlice`;
   const message = `${what}, or let a local process answer: --backend ${namespace}/${name}:${port}=localhost:3000`;
-  return [{ object: keyOf(kind, namespace, name), message, severity: 'warning' }];
+  return { object: keyOf(kind, namespace, name), message, severity: 'warning' };
 }

@@ -8,7 +8,7 @@ import { filterDefinitions } from '../filters/index.ts';
 import { policyDefinitions } from '../policies/index.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { createFileSource } from '../sources/files.ts';
-import { endpointNotes } from './endpoint-notes.ts';
+import { createEndpointNotes } from './endpoint-notes.ts';
 import { checkPaths } from './paths.ts';
 import { statusDocument, type StatusDocument } from './status-document.ts';
 
@@ -28,13 +28,13 @@ export async function judgeFiles(paths: readonly string[]): Promise<StatusDocume
     gatewaysWithoutClass: 'Ours',
   });
   const { statuses, notes, config } = compile(resources, { acknowledged: null, defaultAddresses: [] });
-  const endpoints = createEndpointJoiner()(config.backends, resources);
+  const endpoints = createEndpointJoiner()(config, resources);
   const timed = createTimes()(statuses, new Date().toISOString());
   return statusDocument({
     resources,
     statuses: timed,
     problems,
-    notes: [...notes, ...endpointNotes(endpoints)],
+    notes: [...notes, ...createEndpointNotes()(endpoints)],
     version: 0,
     isProgrammed: false,
     locate: (key) => placeOf(source, key),

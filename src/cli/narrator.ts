@@ -1,10 +1,21 @@
 /** Tells what happens while Headgate runs: the report at first, then a line for each change. Text for people, JSON for programs. */
 import type { ControllerEvent, ControllerView, SourceProblem } from '../controller/parts.ts';
 import type { Changes } from '../controller/changes.ts';
+import type { Statuses } from '../controller/statuses.ts';
+import type { Key } from '../contract/keys.ts';
+import { differences } from '../lib/derived-map.ts';
 import type { Log } from '../lib/log.ts';
 import type { Style } from '../lib/style.ts';
 import { renderReport } from './render-report.ts';
-import { objectText, problemLines, reportOf, sourceProblemLine, type ProblemLine, type Report } from './report.ts';
+import {
+  noteLines,
+  objectText,
+  reportOf,
+  sourceProblemLine,
+  statusLines,
+  type ProblemLine,
+  type Report,
+} from './report.ts';
 
 export interface NarratorOptions {
   readonly log: Log;
@@ -22,7 +33,7 @@ const maxNames = 5;
 /** Returns what listens to a controller's events. */
 export function createNarrator(options: NarratorOptions): (event: ControllerEvent) => void {
   const { log } = options;
-  let known = new Set<string>();
+  const newsOf = createNews();
   let isStarted = false;
   return (event) => {
     switch (event.type) {
@@ -41,9 +52,8 @@ export function createNarrator(options: NarratorOptions): (event: ControllerEven
       case 'live': {
         if (event.isFirst) tellReport(options, event.view);
         else tellChange(log, event.view, event.changes, event.tookMs);
-        const news = problemLines({ ...event.view, problems: [] });
-        if (!event.isFirst) tellNews(log, news, known);
-        known = new Set(news.map(identity));
+        // Those of the first view stand in the report.
+        for (const line of newsOf(event.view)) if (!event.isFirst) tell(log, line);
         isStarted = true;
       }
     }
@@ -127,9 +137,25 @@ function whatStays({ resources }: ControllerView, { severity, object = '', isMis
   return resources.of(kind).has(name) ? `The last good version of ${object} stays in use.` : '';
 }
 
-/** What conditions say now and did not say before. */
-function tellNews(log: Log, news: readonly ProblemLine[], known: ReadonlySet<string>): void {
-  for (const line of news) if (!known.has(identity(line))) tell(log, line);
+/** Returns what finds the lines about notes and conditions that were not there the last time, at the price of what changed. */
+function createNews(): (view: ControllerView) => readonly ProblemLine[] {
+  let notes = new Set<string>();
+  let statuses: Statuses = new Map();
+  const ofStatuses = new Map<Key, ReadonlySet<string>>();
+  return (view) => {
+    const lines = noteLines(view);
+    const news = lines.filter((line) => !notes.has(identity(line)));
+    notes = new Set(lines.map(identity));
+    for (const [key, , status] of differences(statuses, view.statuses)) {
+      const now = status ? statusLines(key, status, view) : [];
+      const before = ofStatuses.get(key);
+      news.push(...now.filter((line) => !before?.has(identity(line))));
+      if (now.length > 0) ofStatuses.set(key, new Set(now.map(identity)));
+      else ofStatuses.delete(key);
+    }
+    statuses = view.statuses;
+    return news;
+  };
 }
 
 function tell(log: Log, { severity, where, about, message }: ProblemLine, more = ''): void {

@@ -1,6 +1,6 @@
 /** What `run` tells when it has come up, as plain data: listeners, routes, backends and problems. Knows no colours and no format. */
 import type { ControllerView, SourceProblem } from '../controller/parts.ts';
-import { badNewsOf, type BadNews, type ResourceStatus } from '../controller/statuses.ts';
+import { badNewsAbout, type BadNews, type ResourceStatus } from '../controller/statuses.ts';
 import { partsOf, type Key } from '../contract/keys.ts';
 import type { ListenerConfig } from '../contract/gateway-config.ts';
 import type { Resource } from '../model/resources.ts';
@@ -107,7 +107,7 @@ function listenerLines(view: ControllerView, defaultAddresses: readonly string[]
 
 function listenerState(status: ResourceStatus, name: string, isServed: boolean): { state: LineState; reason: string } {
   const own = { listeners: (status.listeners ?? []).filter((listener) => listener.name === name) };
-  const bad = badNewsOf(new Map([['', own]]));
+  const bad = badNewsAbout('', own);
   const error = bad.find(({ severity }) => severity === 'error');
   if (error && !isServed) return { state: 'error', reason: error.condition.reason };
   if (error)
@@ -133,7 +133,7 @@ function routeLines(view: ControllerView): RouteLine[] {
     const { kind, namespace, name } = partsOf(key);
     if (!kind.endsWith('Route')) continue;
     const route = view.resources.of<RouteLike>(kind).get(`${namespace}/${name}`);
-    const bad = badNewsOf(new Map([[key, status]]));
+    const bad = badNewsAbout(key, status);
     const worst = bad.find(({ severity }) => severity === 'error') ?? bad[0];
     lines.push({
       route: `${kind === 'HTTPRoute' ? '' : `${kind} `}${namespace}/${name}`,
@@ -162,23 +162,34 @@ function backendLines(view: ControllerView): BackendLine[] {
   });
 }
 
+type Placed = Pick<ControllerView, 'locate'>;
+
 /** Problems of documents first, then what the conditions say. */
-export function problemLines(view: Pick<ControllerView, 'problems' | 'statuses' | 'notes' | 'locate'>): ProblemLine[] {
+export function problemLines(view: Placed & Pick<ControllerView, 'problems' | 'statuses' | 'notes'>): ProblemLine[] {
   return [
     ...view.problems.map(sourceProblemLine),
-    ...view.notes.map(({ object, message, severity = 'notice' }) => ({
-      severity,
-      where: view.locate(object),
-      about: objectText(object),
-      message,
-    })),
-    ...withoutEchoes(badNewsOf(view.statuses)).map(({ key, part, condition, severity }) => ({
-      severity,
-      where: view.locate(key),
-      about: [objectText(key), part].filter(Boolean).join(' '),
-      message: `${condition.type}=${condition.status} ${condition.reason}: ${condition.message}${wayOut(condition)}`,
-    })),
+    ...noteLines(view),
+    ...[...view.statuses].flatMap(([key, status]) => statusLines(key, status, view)),
   ];
+}
+
+export function noteLines(view: Placed & Pick<ControllerView, 'notes'>): ProblemLine[] {
+  return view.notes.map(({ object, message, severity = 'notice' }) => ({
+    severity,
+    where: view.locate(object),
+    about: objectText(object),
+    message,
+  }));
+}
+
+/** What the conditions of one resource say. */
+export function statusLines(key: Key, status: ResourceStatus, { locate }: Placed): ProblemLine[] {
+  return withoutEchoes(badNewsAbout(key, status)).map(({ part, condition, severity }) => ({
+    severity,
+    where: locate(key),
+    about: [objectText(key), part].filter(Boolean).join(' '),
+    message: `${condition.type}=${condition.status} ${condition.reason}: ${condition.message}${wayOut(condition)}`,
+  }));
 }
 
 /**
@@ -186,8 +197,7 @@ export function problemLines(view: Pick<ControllerView, 'problems' | 'statuses' 
  * Gateway's summary of its listeners, nor again as the reason why a listener is not programmed.
  */
 function withoutEchoes(news: readonly BadNews[]): readonly BadNews[] {
-  const byKey = Map.groupBy(news, ({ key }) => key);
-  return [...byKey.values()].flatMap((group) => group.filter((one) => !group.some((other) => isEcho(one, other))));
+  return news.filter((one) => !news.some((other) => isEcho(one, other)));
 }
 
 function isEcho({ part, condition }: BadNews, other: BadNews): boolean {

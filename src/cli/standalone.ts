@@ -22,7 +22,7 @@ import { filterDefinitions } from '../filters/index.ts';
 import { policyDefinitions } from '../policies/index.ts';
 import type { Infrastructure, InfrastructureEvents } from '../infrastructure/infrastructure.ts';
 import { kinds } from '../model/kinds.ts';
-import { endpointNotes } from './endpoint-notes.ts';
+import { createEndpointNotes } from './endpoint-notes.ts';
 import { byWhom } from './system-errors.ts';
 import { WorkerProxies } from './worker-proxies.ts';
 
@@ -122,6 +122,7 @@ export class Standalone {
     };
     const compile = createCompiler(compilerOptions);
     const join = createEndpointJoiner();
+    const endpointNotes = createEndpointNotes();
     const withServices = mapServices(mapped);
     const byHand = mappedEndpoints(mapped);
     let latest: Endpoints = new Map();
@@ -139,9 +140,10 @@ export class Standalone {
         });
         return { ...compiled, notes: [...compiled.notes, ...endpointNotes(latest)] };
       },
-      joinEndpoints: (resources, backends) => {
-        const joined = join(backends, withServices(resources));
-        latest = byHand.size === 0 ? joined : new Map([...joined, ...[...byHand].filter(([key]) => key in backends)]);
+      joinEndpoints: (resources, config) => {
+        const joined = join(config, withServices(resources));
+        latest =
+          byHand.size === 0 ? joined : new Map([...joined, ...[...byHand].filter(([key]) => key in config.backends)]);
         return latest;
       },
       publish: (version, config, endpoints) => {

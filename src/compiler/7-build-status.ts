@@ -3,9 +3,10 @@ import { isEqual } from '../contract/config-diff.ts';
 import type { MatchConfig } from '../contract/gateway-config.ts';
 import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import { defaultControllerName, type Selection } from './1-select-gateways.ts';
+import { deriveMap } from '../lib/derived-map.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { classStatus, type ClassSurroundings, type GatewayClassStatus } from './class-status.ts';
-import { supportedFeatures } from './supported-features.ts';
+import { createFeatureList, supportedFeatures } from './supported-features.ts';
 import { gatewayStatus, type GatewayStatus } from './gateway-status.ts';
 import { listenerSetStatus, type ListenerSetStatus } from './listener-set-status.ts';
 import type { StatusSurroundings } from './listener-status.ts';
@@ -47,7 +48,7 @@ interface StatusInputs {
 /** The statuses after each call. One that says the same as before is the same object. */
 export function createStatusBuilder(options: CompilerOptions): (inputs: StatusInputs) => Statuses {
   const controllerName = options.controllerName ?? defaultControllerName;
-  const features = supportedFeatures(options);
+  const featuresIn = createFeatureList(supportedFeatures(options));
   const counts = new Map<ResolvedListener, number>();
   const routes = new Map<Key, RouteEntry>();
   const ancestry = createAncestry();
@@ -70,7 +71,7 @@ export function createStatusBuilder(options: CompilerOptions): (inputs: StatusIn
       if (entry) touched.add(entry);
     }
     for (const entry of touched) changes.set(entry.attached.key, routeStatus(entry, obstacles, controllerName));
-    const top = topStatuses(selection, gateways, { counts, facts, features, resources });
+    const top = topStatuses(selection, gateways, { counts, facts, features: featuresIn(facts), resources });
     ancestry.update(entries, gateways);
     const around = { ancestry, gateways: new Set(gateways.map(({ key }) => key)), controllerName };
     for (const policy of policies.all) {
@@ -102,15 +103,11 @@ function topStatuses(
 
 /** The same map where all says the same as before. */
 function applyChanges(before: Statuses, changes: ReadonlyMap<Key, ResourceStatus | null>): Statuses {
-  let after: Map<Key, ResourceStatus> | null = null;
-  for (const [key, status] of changes) {
-    const known = before.get(key) ?? null;
-    if (isEqual(known, status)) continue;
-    after ??= new Map(before);
-    if (status === null) after.delete(key);
-    else after.set(key, status);
-  }
-  return after ?? before;
+  const real = [...changes].filter(([key, status]) => !isEqual(before.get(key) ?? null, status));
+  return deriveMap(
+    before,
+    real.map(([key, status]) => [key, status ?? undefined]),
+  );
 }
 
 function routeOf(rule: Key): Key {

@@ -5,7 +5,7 @@ import { classStatus } from './class-status.ts';
 import { noFacts } from './compile.ts';
 import type { Facts } from './resolved.ts';
 import type { GatewayClass } from './resource-types.ts';
-import { supportedFeatures } from './supported-features.ts';
+import { createFeatureList, supportedFeatures } from './supported-features.ts';
 
 const gatewayClass = {
   apiVersion: 'gateway.networking.k8s.io/v1',
@@ -15,8 +15,9 @@ const gatewayClass = {
 } as GatewayClass;
 
 function claimed(facts: Partial<Facts>): readonly string[] | undefined {
-  const features = supportedFeatures({ filters: [], policies: [] });
-  const around = { features, facts: { ...noFacts, ...facts }, resources: resourceSet(new Map()) };
+  const inCluster = { ...noFacts, ...facts };
+  const features = createFeatureList(supportedFeatures({ filters: [], policies: [] }))(inCluster);
+  const around = { features, facts: inCluster, resources: resourceSet(new Map()) };
   return classStatus(gatewayClass, around).supportedFeatures?.map(({ name }) => name);
 }
 

@@ -4,7 +4,6 @@ import type { ResourceSet } from '../model/resources.ts';
 import { classParameters } from './gateway-parameters.ts';
 import type { Facts } from './resolved.ts';
 import type { GatewayClass } from './resource-types.ts';
-import { featuresOf } from './supported-features.ts';
 import { minorOf, newestBundleVersion } from './bundle-version.ts';
 
 export interface GatewayClassStatus {
@@ -16,7 +15,7 @@ export interface GatewayClassStatus {
 const oldestMinor = 5;
 
 export interface ClassSurroundings {
-  /** Of the code, whatever the cluster. */
+  /** Those that hold in this cluster. */
   readonly features: readonly string[];
   readonly facts: Facts;
   readonly resources: ResourceSet;
@@ -28,14 +27,13 @@ export function classStatus(
 ): GatewayClassStatus {
   const { bundleVersion } = facts;
   const observedGeneration = gatewayClass.metadata.generation ?? 0;
-  const names = featuresOf(facts, features);
   const findings = [
     acceptedFinding(gatewayClass, resources),
     ...(bundleVersion ? [versionFinding(bundleVersion)] : []),
   ];
   return {
     conditions: findings.map((finding) => ({ ...finding, observedGeneration })),
-    ...(bundleVersion && { supportedFeatures: names.map((name) => ({ name })) }),
+    ...(bundleVersion && { supportedFeatures: features.map((name) => ({ name })) }),
   };
 }
 

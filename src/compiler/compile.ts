@@ -1,4 +1,5 @@
 /** The compiler's table of contents: resources in, configuration, statuses and notes out. Pure; what it remembers only saves time. */
+import { isEqual } from '../contract/config-diff.ts';
 import type { GatewayConfig } from '../contract/gateway-config.ts';
 import type { InfrastructureWishes } from '../contract/infrastructure.ts';
 import { kinds } from '../model/kinds.ts';
@@ -50,7 +51,12 @@ export function createCompiler(options: CompilerOptions): Compiler {
   const kindsRead = kindsReadBy(options);
   let inputs: readonly unknown[] = [];
   let compiled: Compiled | null = null;
-  return (resources, facts) => {
+  let said: Facts['acknowledged'] = null;
+  return (resources, all) => {
+    // Each version is acknowledged anew; mostly nothing else is said of it than of the one before.
+    const { acknowledged } = all;
+    if (!isEqual(said && said.problems, acknowledged && acknowledged.problems)) said = acknowledged;
+    const facts = { ...all, acknowledged: said };
     const now = inputsOf(
       facts,
       kindsRead.map((kind) => resources.of(kind)),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { emptyConfig, type BackendConfig, type GatewayConfig } from '../contract/gateway-config.ts';
 import { nameOf, resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
 import { createEndpointJoiner } from './join-endpoints.ts';
 import type { EndpointSlice, Service } from './resource-types.ts';
@@ -33,23 +34,32 @@ function setOf(resources: Iterable<Resource>): ResourceSet {
   return resourceSet(kinds);
 }
 
-const tableOf = (names: Iterable<string>) =>
-  Object.fromEntries([...names].map((name) => [`Service/default/${name}/80`, 0]));
+const backend: BackendConfig = {
+  origin: { kind: 'Service', namespace, name: '' },
+  port: 80,
+  protocol: 'http1',
+  loadBalancing: { type: 'LeastRequest' },
+};
+
+const configOf = (names: Iterable<string>): GatewayConfig => ({
+  ...emptyConfig,
+  backends: Object.fromEntries([...names].map((name) => [`Service/default/${name}/80`, backend])),
+});
 
 test('one changed slice makes a new list for its own backend only; nothing changed, the same Map', () => {
   const [web, other] = [service('web', 1), service('other', 1)];
   const otherSlice = slice('o', 'other', '10.0.1.1');
   const join = createEndpointJoiner();
-  const backends = tableOf(['web', 'other']);
-  const before = join(backends, setOf([web, other, slice('a', 'web', '10.0.0.1'), otherSlice]));
+  const config = configOf(['web', 'other']);
+  const before = join(config, setOf([web, other, slice('a', 'web', '10.0.0.1'), otherSlice]));
   const second = setOf([web, other, slice('a', 'web', '10.0.0.2'), otherSlice]);
-  const after = join(backends, second);
+  const after = join(config, second);
   assert.equal(after.get('Service/default/other/80'), before.get('Service/default/other/80'));
   assert.deepEqual(
     after.get('Service/default/web/80')?.map((one) => one.address),
     ['10.0.0.2'],
   );
-  assert.equal(join(backends, second), after);
+  assert.equal(join(config, second), after);
 });
 
 const names = ['a', 'b', 'c'];
@@ -71,16 +81,16 @@ test('after any changes the endpoints are those of a join from nothing', () => {
     fc.property(fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 12 }), (bursts) => {
       const join = createEndpointJoiner();
       const resources = new Map<string, Resource>();
-      let backends = tableOf(names);
+      let config = configOf(names);
       for (const burst of bursts) {
         for (const one of burst) {
           if (one.type === 'slice') resources.set(`slice ${one.name}`, slice(one.name, one.of, `10.0.0.${one.at}`));
           else if (one.type === 'service') resources.set(`service ${one.name}`, service(one.name, one.at));
-          else if (one.type === 'backends') backends = tableOf(one.names);
+          else if (one.type === 'backends') config = configOf(one.names);
           else resources.delete(one.type === 'no slice' ? `slice ${one.name}` : `service ${one.name}`);
         }
         const set = setOf(resources.values());
-        assert.deepEqual(join(backends, set), createEndpointJoiner()(backends, set));
+        assert.deepEqual(new Map(join(config, set)), new Map(createEndpointJoiner()(config, set)));
       }
     }),
   );

@@ -2,8 +2,11 @@
  * The endpoints of all backends, joined from EndpointSlices: beside `compile`, so that a pod that comes or goes recompiles
  * nothing, and costs no more than a look at what changed.
  */
+import { diffConfig } from '../contract/config-diff.ts';
 import type { Endpoint } from '../contract/endpoints.ts';
+import { emptyConfig, type GatewayConfig } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
+import { deriveMap, differences } from '../lib/derived-map.ts';
 import { partsOfBackend } from './backend-uses.ts';
 import type { ResourceName, ResourceSet } from '../model/resources.ts';
 import { backendEndpoints, serviceOf } from './endpoints.ts';
@@ -11,13 +14,12 @@ import type { EndpointSlice, Service } from './resource-types.ts';
 
 type Joined = ReadonlyMap<Key, readonly Endpoint[]>;
 type ByName<T> = ReadonlyMap<ResourceName, T>;
-type Backends = Readonly<Record<Key, unknown>>;
 
 interface Inputs {
   readonly slices: ByName<EndpointSlice>;
   readonly services: ByName<Service>;
-  /** A table of the configuration: only its keys count. */
-  readonly backends: Backends;
+  /** Only the keys of its backends count. */
+  readonly config: GatewayConfig;
 }
 
 interface State {
@@ -25,20 +27,22 @@ interface State {
   /** By `namespace/name` of the Service; sorted, so that the order in which they came makes no difference. */
   readonly slicesOf: Map<string, readonly EndpointSlice[]>;
   readonly backendsOf: Map<string, readonly Key[]>;
+  readonly backends: Set<Key>;
   joined: Joined;
 }
 
 /** Returns what joins; the same Map, and the same list in it, for as long as nothing it was made from changes. */
-export function createEndpointJoiner(): (backends: Backends, resources: ResourceSet) => Joined {
+export function createEndpointJoiner(): (config: GatewayConfig, resources: ResourceSet) => Joined {
   const state: State = {
-    from: { slices: new Map(), services: new Map(), backends: {} },
+    from: { slices: new Map(), services: new Map(), config: emptyConfig },
     slicesOf: new Map(),
     backendsOf: new Map(),
+    backends: new Set(),
     joined: new Map(),
   };
-  return (backends, resources) => {
+  return (config, resources) => {
     const slices = resources.of<EndpointSlice>('EndpointSlice');
-    const now: Inputs = { slices, services: resources.of<Service>('Service'), backends };
+    const now: Inputs = { slices, services: resources.of<Service>('Service'), config };
     const stale = new Set([...staleBySlices(state, now), ...staleByServices(state, now)].flatMap(keysOf(state)));
     for (const key of staleKeys(state, now)) stale.add(key);
     state.from = now;
@@ -57,7 +61,7 @@ const serviceOfBackend = (key: Key): string => partsOfBackend(key).service;
 /** The Services whose slices changed. */
 function staleBySlices({ from, slicesOf }: State, { slices }: Inputs): Set<string> {
   const services = new Set<string>();
-  for (const [before, after] of differences(from.slices, slices)) {
+  for (const [, before, after] of differences(from.slices, slices)) {
     const [old, current] = [before && serviceOf(before), after && serviceOf(after)];
     if (old !== undefined) {
       put(
@@ -81,17 +85,18 @@ function staleBySlices({ from, slicesOf }: State, { slices }: Inputs): Set<strin
 function staleByServices({ from }: State, { services }: Inputs): string[] {
   const changed = differences(from.services, services);
   return changed
-    .map(([before, after]) => (after ?? before)!.metadata)
+    .map(([, before, after]) => (after ?? before)!.metadata)
     .map(({ namespace, name }) => `${namespace}/${name}`);
 }
 
 /** Backends that came or went. */
-function staleKeys({ from, backendsOf }: State, { backends }: Inputs): Key[] {
-  if (from.backends === backends) return [];
-  const gone = Object.keys(from.backends).filter((key) => !(key in backends));
-  const fresh = Object.keys(backends).filter((key) => !(key in from.backends));
+function staleKeys({ from, backends, backendsOf }: State, { config }: Inputs): Key[] {
+  const changed = Object.entries(diffConfig(from.config, config)?.backends ?? {});
+  const gone = changed.filter(([, now]) => now === null).map(([key]) => key);
+  const fresh = changed.filter(([key, now]) => now !== null && !backends.has(key)).map(([key]) => key);
   for (const key of gone) {
     const service = serviceOfBackend(key);
+    backends.delete(key);
     put(
       backendsOf,
       service,
@@ -100,37 +105,22 @@ function staleKeys({ from, backendsOf }: State, { backends }: Inputs): Key[] {
   }
   for (const key of fresh) {
     const service = serviceOfBackend(key);
+    backends.add(key);
     backendsOf.set(service, [...(backendsOf.get(service) ?? []), key]);
   }
   return [...gone, ...fresh];
 }
 
-function rejoin({ from, slicesOf, joined }: State, stale: ReadonlySet<Key>): Joined {
-  const next = new Map(joined);
-  for (const key of stale) {
+function rejoin({ from, slicesOf, backends, joined }: State, stale: ReadonlySet<Key>): Joined {
+  const changes = [...stale].map((key) => {
     const service = serviceOfBackend(key);
-    if (key in from.backends)
-      next.set(key, backendEndpoints(key, slicesOf.get(service) ?? [], from.services.get(service)));
-    else next.delete(key);
-  }
-  return next;
+    if (!backends.has(key)) return [key, undefined] as const;
+    return [key, backendEndpoints(key, slicesOf.get(service) ?? [], from.services.get(service))] as const;
+  });
+  return deriveMap(joined, changes);
 }
 
 function put<T>(lists: Map<string, readonly T[]>, name: string, list: readonly T[]): void {
   if (list.length > 0) lists.set(name, list);
   else lists.delete(name);
-}
-
-/** Values by what they were and what they are, where these are two objects. */
-function differences<T extends object>(before: ByName<T>, after: ByName<T>): [T | undefined, T | undefined][] {
-  if (before === after) return [];
-  const found: [T | undefined, T | undefined][] = [];
-  let kept = 0;
-  for (const [name, value] of after) {
-    const old = before.get(name);
-    if (old !== undefined) kept++;
-    if (old !== value) found.push([old, value]);
-  }
-  if (kept < before.size) for (const [name, old] of before) if (!after.has(name)) found.push([old, undefined]);
-  return found;
 }

@@ -147,9 +147,8 @@ export interface RouteEntry {
   readonly places: readonly Attachment[];
 }
 
-/** All entries, and what became of them since the last time. */
+/** What became of the entries since the last time. */
 export interface RouteEntries {
-  readonly all: readonly RouteEntry[];
   readonly removed: readonly RouteEntry[];
   readonly added: readonly RouteEntry[];
   readonly notes: readonly Note[];

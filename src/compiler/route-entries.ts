@@ -3,6 +3,7 @@ import type { Key } from '../contract/keys.ts';
 import type { ResourceSet } from '../model/resources.ts';
 import { attachRoute, createAttachMemory, type AttachSurroundings } from './3-attach-routes.ts';
 import { createTranslateMemory, translateRoute, type TranslateSurroundings } from './6-translate-routes.ts';
+import { differences, type Difference } from '../lib/derived-map.ts';
 import { isSameList } from './memory.ts';
 import type {
   Attachment,
@@ -27,41 +28,62 @@ export interface RouteSurroundings {
 export function createRouteWalk(): (around: RouteSurroundings) => RouteEntries {
   const attachMemory = createAttachMemory();
   const translateMemory = createTranslateMemory();
-  const entries = new WeakMap<Route, RouteEntry>();
-  let previous: readonly RouteEntry[] = [];
+  const current = new Map<Route, RouteEntry>();
+  const noted = new Set<RouteEntry>();
   let notes: readonly Note[] = [];
   let before: RouteSurroundings | null = null;
-  let routesBefore: readonly unknown[] = [];
+  let routesBefore: readonly ReadonlyMap<string, Route>[] = [];
 
   const entryOf = (route: Route, around: RouteSurroundings, attaching: AttachSurroundings): RouteEntry => {
     const attached = attachRoute(route, attaching, attachMemory);
     const translated = translateRoute(route, attached.key, { around: around.translation, memory: translateMemory });
-    const known = entries.get(route);
+    const known = current.get(route);
     if (known?.attached === attached && known.translated === translated) return known;
-    const entry = { attached, translated, places: placesOf(attached, translated) };
-    entries.set(route, entry);
-    return entry;
+    return { attached, translated, places: placesOf(attached, translated) };
+  };
+
+  const note = (removed: readonly RouteEntry[], added: readonly RouteEntry[]): void => {
+    const isNoted = [...removed, ...added].some((entry) => entry.attached.notes.length > 0);
+    if (!isNoted) return;
+    for (const entry of removed) noted.delete(entry);
+    for (const entry of added) if (entry.attached.notes.length > 0) noted.add(entry);
+    notes = [...noted].flatMap((entry) => entry.attached.notes);
   };
 
   return (around) => {
     const isSameWorld = before !== null && isSame(before, around);
     const routes = routesByKind(around.resources);
-    if (isSameWorld && isSameList(routes, routesBefore)) return { all: previous, removed: [], added: [], notes };
     const attaching = { resources: around.resources, owners: ownersOf(around.gateways) };
-    const all: RouteEntry[] = [];
-    for (const ofKind of routes) {
-      for (const route of ofKind.values()) {
-        const beside = previous[all.length];
-        all.push(isSameWorld && beside?.attached.route === route ? beside : entryOf(route, around, attaching));
+    const [removed, added]: [RouteEntry[], RouteEntry[]] = [[], []];
+    for (const [i, ofKind] of routes.entries()) {
+      const old = routesBefore[i] ?? new Map<string, Route>();
+      for (const [, from, to] of isSameWorld ? differences(old, ofKind) : everything(old, ofKind)) {
+        const known = from && current.get(from);
+        const entry = to && entryOf(to, around, attaching);
+        if (known === entry) continue;
+        if (known) removed.push(known);
+        if (entry) added.push(entry);
       }
     }
-    const { removed, added } = compareEntries(previous, all);
-    previous = all;
+    // Only now that nothing can throw any more.
+    for (const { attached } of removed) current.delete(attached.route);
+    for (const entry of added) current.set(entry.attached.route, entry);
     before = around;
     routesBefore = routes;
-    if (removed.length > 0 || added.length > 0) notes = all.flatMap((entry) => entry.attached.notes);
-    return { all, removed, added, notes };
+    note(removed, added);
+    return { removed, added, notes };
   };
+}
+
+function everything<V>(
+  before: ReadonlyMap<string, V>,
+  after: ReadonlyMap<string, V>,
+): readonly Difference<string, V>[] {
+  const gone = [...before].filter(([name]) => !after.has(name));
+  return [
+    ...gone.map(([name, old]) => [name, old, undefined] as const),
+    ...[...after].map(([name, now]) => [name, before.get(name), now] as const),
+  ];
 }
 
 function isSame(a: RouteSurroundings, b: RouteSurroundings): boolean {
@@ -76,25 +98,6 @@ function isSame(a: RouteSurroundings, b: RouteSurroundings): boolean {
 
 function ownersOf(gateways: readonly ResolvedGateway[]): ReadonlyMap<Key, ListenerOwner> {
   return new Map(gateways.flatMap((one) => [one, ...one.listenerSets]).map((owner) => [owner.key, owner]));
-}
-
-function compareEntries(
-  before: readonly RouteEntry[],
-  all: readonly RouteEntry[],
-): { removed: readonly RouteEntry[]; added: readonly RouteEntry[] } {
-  const gone = new Set<RouteEntry>();
-  const come = new Set<RouteEntry>();
-  for (let i = 0; i < before.length || i < all.length; i++) {
-    const [old, now] = [before[i], all[i]];
-    if (old === now) continue;
-    if (old) gone.add(old);
-    if (now) come.add(now);
-  }
-  // One route more or less shifts all that follow: what only moved is neither gone nor new.
-  return {
-    removed: [...gone].filter((entry) => !come.has(entry)),
-    added: [...come].filter((entry) => !gone.has(entry)),
-  };
 }
 
 /** One attachment for each table. Two parentRefs may name the same listener. */

@@ -41,8 +41,19 @@ export function supportedFeatures({ filters, policies }: CompilerOptions): reado
   ];
 }
 
-/** Those of them that hold in a cluster, each once and sorted, as the API asks. */
-export function featuresOf(facts: Facts, features: readonly string[]): readonly string[] {
+/** Returns what tells those of them that hold in a cluster, each once and sorted, as the API asks. It remembers the last answer. */
+export function createFeatureList(features: readonly string[]): (facts: Facts) => readonly string[] {
+  let from = '';
+  let list: readonly string[] = [];
+  return (facts) => {
+    const text = [facts.bundleVersion, facts.channel, ...(facts.absentKinds ?? [])].join(' ');
+    if (list.length === 0 || text !== from) list = featuresOf(facts, features);
+    from = text;
+    return list;
+  };
+}
+
+function featuresOf(facts: Facts, features: readonly string[]): readonly string[] {
   const { absentKinds, bundleVersion = newestBundleVersion } = facts;
   const absent = [...(absentKinds ?? [])];
   // The names of those that belong to a kind begin with it.

@@ -121,8 +121,11 @@ export function mergePatches(first: ConfigPatch, second: ConfigPatch): ConfigPat
   return merged;
 }
 
-/** So many derived configurations may stand on each other before their tables are made: bounds what a look walks and keeps. */
-const derivedLimit = 64;
+/**
+ * So many derived configurations may stand on each other before their tables are made: bounds what a look walks and keeps.
+ * To make them takes as long as everything else that dozens of changed routes cause, so it must be rare.
+ */
+const derivedLimit = 1000;
 
 interface Derivation {
   /** Null once all tables are made. */

@@ -1,7 +1,8 @@
 /** What changed between two sets of resources, by identity: what the console says in a line. */
 import type { Key } from '../contract/keys.ts';
 import { keyOf } from '../contract/keys.ts';
-import type { ResourceSet } from '../model/resources.ts';
+import { differences } from '../lib/derived-map.ts';
+import type { Resource, ResourceSet } from '../model/resources.ts';
 
 export interface Changes {
   readonly added: readonly Key[];
@@ -15,15 +16,10 @@ export function changesBetween(before: ResourceSet | null, after: ResourceSet, k
   for (const kind of kinds) {
     const old = before?.of(kind);
     const now = after.of(kind);
-    if (old === now) continue;
-    for (const [name, resource] of now) {
-      const previous = old?.get(name);
-      if (previous === resource) continue;
-      const { namespace, name: ownName } = resource.metadata;
-      (previous ? changes.changed : changes.added).push(keyOf(kind, namespace, ownName));
-    }
-    for (const [name, { metadata }] of old ?? []) {
-      if (!now.has(name)) changes.removed.push(keyOf(kind, metadata.namespace, metadata.name));
+    for (const [, previous, resource] of differences(old ?? new Map<string, Resource>(), now)) {
+      const { namespace, name } = (resource ?? previous)!.metadata;
+      const group = resource === undefined ? 'removed' : previous === undefined ? 'added' : 'changed';
+      changes[group].push(keyOf(kind, namespace, name));
     }
   }
   return changes;

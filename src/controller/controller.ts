@@ -116,7 +116,7 @@ export class Controller {
     const before = this.#view;
     try {
       const { config } = this.#parts.compile(resources, before.acknowledged);
-      const endpoints = this.#parts.joinEndpoints(resources, config.backends);
+      const endpoints = this.#parts.joinEndpoints(resources, config);
       this.#view = { ...before, resources, config, endpoints };
     } catch (error) {
       // A bug of ours. What is served goes on, and the next change may well compile.

@@ -2,15 +2,14 @@
 import { isEqual } from '../contract/config-diff.ts';
 import type { Endpoint, EndpointsPatch } from '../contract/endpoints.ts';
 import type { Key } from '../contract/keys.ts';
+import { differences } from '../lib/derived-map.ts';
 import type { Endpoints } from './parts.ts';
 
 /** What turns `before` into `after`; null when there is nothing to send. */
 export function diffEndpoints(before: Endpoints, after: Endpoints): EndpointsPatch | null {
   const patch: Record<Key, readonly Endpoint[] | null> = {};
-  for (const [key, endpoints] of after) {
-    const old = before.get(key);
-    if (old === undefined || !isEqual(old, endpoints)) patch[key] = endpoints;
+  for (const [key, old, endpoints] of differences(before, after)) {
+    if (!isEqual(old, endpoints)) patch[key] = endpoints ?? null;
   }
-  for (const key of before.keys()) if (!after.has(key)) patch[key] = null;
   return Object.keys(patch).length === 0 ? null : patch;
 }

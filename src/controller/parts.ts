@@ -1,6 +1,6 @@
 /** What the controller's loop is made of, as it sees them: whoever wires a Headgate together hands these in. Types only. */
 import type { Endpoint, EndpointsPatch } from '../contract/endpoints.ts';
-import type { GatewayConfig, Table, BackendConfig } from '../contract/gateway-config.ts';
+import type { GatewayConfig } from '../contract/gateway-config.ts';
 import type { InfrastructureWishes } from '../contract/infrastructure.ts';
 import type { Key } from '../contract/keys.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
@@ -38,8 +38,8 @@ export interface ControllerParts {
   /** The kinds whose changes are reported. */
   readonly kinds: readonly string[];
   compile(resources: ResourceSet, acknowledged: Acknowledged): Compiled;
-  /** The endpoints of each backend; an unchanged list stays the same object. */
-  joinEndpoints(resources: ResourceSet, backends: Table<BackendConfig>): Endpoints;
+  /** The endpoints of each backend of the configuration; an unchanged list stays the same object. */
+  joinEndpoints(resources: ResourceSet, config: GatewayConfig): Endpoints;
   /**
    * Sends what changed to the proxies: a new version, or under the same version only endpoints.
    * The proxies' answer to a version comes later, by `Controller.acknowledge` or `Controller.refuse`.

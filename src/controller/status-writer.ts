@@ -7,6 +7,7 @@ import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import type { ApiError } from '../kube/api-result.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ObjectPath } from '../kube/paths.ts';
+import { differences } from '../lib/derived-map.ts';
 import { kinds } from '../model/kinds.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 import type { KubernetesSource } from '../sources/kubernetes.ts';
@@ -67,8 +68,10 @@ export class StatusWriter {
     this.#statuses = statuses;
     const isFirst = this.#resources === null;
     this.#resources = resources;
-    for (const [key, status] of statuses) if (before.get(key) !== status) this.#dirty.add(key);
-    for (const key of before.keys()) if (!statuses.has(key)) this.#leave(key);
+    for (const [key, , status] of differences(before, statuses)) {
+      if (status === undefined) this.#leave(key);
+      else this.#dirty.add(key);
+    }
     for (const key of this.#early) this.#dirty.add(key);
     this.#early.clear();
     // Entries from a life before this one.

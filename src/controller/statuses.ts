@@ -1,6 +1,7 @@
 /** The statuses of resources as the compiler makes them, the times it must not know, and what in them is bad news. */
 import { isEqual } from '../contract/config-diff.ts';
 import type { Key } from '../contract/keys.ts';
+import { deriveMap, differences } from '../lib/derived-map.ts';
 import { isTrouble, type Condition } from '../model/conditions.ts';
 
 /** `lastTransitionTime` is RFC 3339: when `status` last changed. */
@@ -28,16 +29,12 @@ export function createTimes(): (statuses: Statuses, now: string) => Statuses {
   let from: Statuses = new Map();
   let timed: Statuses = new Map();
   return (statuses, now) => {
-    if (statuses === from) return timed;
-    const next = new Map<Key, ResourceStatus>();
-    for (const [key, status] of statuses) {
-      const before = timed.get(key);
-      const isSame = before !== undefined && from.get(key) === status;
-      next.set(key, isSame ? before : (stamp(before, status, now) as ResourceStatus));
-    }
+    const changes = differences(from, statuses).map(
+      ([key, , status]) => [key, stamp(timed.get(key), status, now) as ResourceStatus | undefined] as const,
+    );
     from = statuses;
-    timed = next;
-    return next;
+    timed = deriveMap(timed, changes);
+    return timed;
   };
 }
 
@@ -89,7 +86,12 @@ export function badNewsOf(statuses: Statuses): readonly BadNews[] {
 }
 
 function collectBadNews(statuses: Statuses): readonly BadNews[] {
-  return [...statuses].flatMap(([key, status]) => [
+  return [...statuses].flatMap(([key, status]) => badNewsAbout(key, status));
+}
+
+/** The same of one resource. */
+export function badNewsAbout(key: Key, status: ResourceStatus): readonly BadNews[] {
+  return [
     ...troubles(status.conditions).map((news) => ({ key, part: '', ...news })),
     ...(status.listeners ?? []).flatMap(({ name, conditions }) =>
       troubles(conditions).map((news) => ({ key, part: `listener ${name}`, ...news })),
@@ -100,7 +102,7 @@ function collectBadNews(statuses: Statuses): readonly BadNews[] {
     ...(status.ancestors ?? []).flatMap(({ ancestorRef, conditions }) =>
       troubles(conditions).map((news) => ({ key, part: `ancestor ${parentText(ancestorRef)}`, ...news })),
     ),
-  ]);
+  ];
 }
 
 function troubles(conditions: readonly Condition[] | undefined): Pick<BadNews, 'condition' | 'severity'>[] {

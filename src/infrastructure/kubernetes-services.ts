@@ -9,7 +9,8 @@ import { createBackoff, type Backoff } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { systemClock, type Clock } from '../kube/clock.ts';
 import type { ObjectPath } from '../kube/paths.ts';
-import type { Resource, ResourceSet } from '../model/resources.ts';
+import { differences } from '../lib/derived-map.ts';
+import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 import { isApplied, isOurs, isOwnedBy, manifestsFor, type Manifest } from './kubernetes-objects.ts';
 
 export interface KubernetesServicesOptions {
@@ -36,6 +37,7 @@ export class KubernetesServices {
   #wishes: InfrastructureWishes = new Map();
   #resources: ResourceSet | null = null;
   readonly #busy = new Set<Key>();
+  readonly #ours = new Map<string, Resource>();
   /** Failed: to be tried again at its time, while others go on. */
   readonly #waiting = new Set<Key>();
   readonly #retries = new Map<
@@ -56,15 +58,25 @@ export class KubernetesServices {
       kinds.every((kind) => this.#resources?.of(kind) === resources.of(kind)) &&
       wishes.size === this.#wishes.size &&
       [...wishes].every(([key, wish]) => this.#wishes.get(key) === wish);
+    for (const kind of kinds) this.#findOurs(kind, resources);
     this.#wishes = wishes;
     this.#resources = resources;
     if (!isSame) this.work();
   }
 
+  /** Nearly all belong to others, and need not be looked at again with every change. */
+  #findOurs(kind: string, resources: ResourceSet): void {
+    const before: ReadonlyMap<ResourceName, Resource> = this.#resources?.of(kind) ?? new Map();
+    for (const [name, , resource] of differences(before, resources.of(kind))) {
+      if (resource && isOurs(resource)) this.#ours.set(`${kind} ${name}`, resource);
+      else this.#ours.delete(`${kind} ${name}`);
+    }
+  }
+
   /** Looks at everything: this replica may have begun to lead. */
   work(): void {
     if (this.#resources === null || this.#abort.signal.aborted || !this.#options.isLeader()) return;
-    for (const write of planWrites(this.#wishes, this.#resources)) {
+    for (const write of planWrites(this.#wishes, this.#resources, this.#ours)) {
       // Comes again when a write has ended.
       if (this.#busy.size >= maxParallel) return;
       const id = idOf(write);
@@ -131,8 +143,11 @@ export class KubernetesServices {
   }
 }
 
+/** Objects made by us, by kind and name. */
+type Ours = ReadonlyMap<string, Resource>;
+
 /** Everything that differs. Pure. */
-export function planWrites(wishes: InfrastructureWishes, resources: ResourceSet): readonly Write[] {
+export function planWrites(wishes: InfrastructureWishes, resources: ResourceSet, ours: Ours): readonly Write[] {
   const services = [...wishes.values()].filter((wish): wish is ServiceWish => wish.type === 'Service');
   const writes: Write[] = [];
   const wanted = new Set<string>();
@@ -151,23 +166,20 @@ export function planWrites(wishes: InfrastructureWishes, resources: ResourceSet)
       if (!existing || !isApplied(manifest, existing)) writes.push({ type: 'Apply', manifest, existing });
     }
   }
-  return [...writes, ...leftovers(wishes, { resources, wanted })];
+  return [...writes, ...leftovers(wishes, { ours, wanted })];
 }
 
 /** What was made for Gateways that are not ours any more, or wish for less. */
 function leftovers(
   wishes: InfrastructureWishes,
-  { resources, wanted }: { readonly resources: ResourceSet; readonly wanted: ReadonlySet<string> },
+  { ours, wanted }: { readonly ours: Ours; readonly wanted: ReadonlySet<string> },
 ): readonly Write[] {
-  return kinds.flatMap((kind) =>
-    [...resources.of(kind)].flatMap(([name, existing]): readonly Write[] => {
-      // Nearly all belong to others: the cheapest question goes first.
-      if (!isOurs(existing) || wanted.has(`${kind} ${name}`)) return [];
-      const { namespace, ownerReferences = [], deletionTimestamp } = existing.metadata;
-      const isKept = ownerReferences.some((owner) => wishes.get(`Gateway/${namespace}/${owner.name}`)?.type === 'AsIs');
-      return isKept || deletionTimestamp !== undefined ? [] : [{ type: 'Delete', existing }];
-    }),
-  );
+  return [...ours].flatMap(([id, existing]): readonly Write[] => {
+    if (wanted.has(id)) return [];
+    const { namespace, ownerReferences = [], deletionTimestamp } = existing.metadata;
+    const isKept = ownerReferences.some((owner) => wishes.get(`Gateway/${namespace}/${owner.name}`)?.type === 'AsIs');
+    return isKept || deletionTimestamp !== undefined ? [] : [{ type: 'Delete', existing }];
+  });
 }
 
 function idOf(write: Write): Key {

@@ -162,7 +162,7 @@ export class Proxy {
     this.#unserved = patch;
     try {
       // Make before break: whatever the new routes name is there first, and what only the old ones name goes last.
-      this.#backends.applyConfig(config.backends, patch.backends ?? {});
+      this.#backends.applyConfig(config.backends, isSnapshot ? config.backends : (patch.backends ?? {}));
       this.#applyEndpoints(message.endpoints, isSnapshot ? 'snapshot' : 'patch');
       const snapshot = this.#buildSnapshot(version, patch);
       this.#snapshot = snapshot;

@@ -9,6 +9,7 @@ import type { Change } from '../kube/object-store.ts';
 import type { CollectionPath } from '../kube/paths.ts';
 import { prune } from '../kube/prune.ts';
 import { Reflector, type ReflectorLimits, type ReflectorState } from '../kube/reflector.ts';
+import { deriveMap } from '../lib/derived-map.ts';
 import { kinds as allKinds, type KindDefinition } from '../model/kinds.ts';
 import { resourceSet, type Resource, type ResourceName } from '../model/resources.ts';
 import { Bodies } from './kubernetes-bodies.ts';
@@ -313,13 +314,8 @@ type Options<T> = ConstructorParameters<typeof Reflector<T>>[0];
 /** Whether there were any. */
 function applyChanges(reader: KindReader): boolean {
   if (reader.changes.size === 0) return false;
-  const map = new Map(reader.map);
-  for (const [name, resource] of reader.changes) {
-    if (resource) map.set(name, resource);
-    else map.delete(name);
-  }
+  reader.map = deriveMap(reader.map, reader.changes);
   reader.changes.clear();
-  reader.map = map;
   return true;
 }
 

@@ -2,6 +2,7 @@
  * All objects of all files, as one ResourceSet: one object a name, generations counted, and what did not change stays the
  * same object. Knows no disk.
  */
+import { deriveMap } from '../lib/derived-map.ts';
 import { nameOf, resourceSet, type Resource, type ResourceName, type ResourceSet } from '../model/resources.ts';
 import type { FileObject } from './read-objects.ts';
 import { isSame } from './same.ts';
@@ -39,12 +40,7 @@ export class ObjectIndex {
   takeChanges(): ResourceSet | null {
     if (this.#changes.size === 0) return null;
     for (const [kind, changes] of this.#changes) {
-      const map = new Map(this.#byKind.get(kind));
-      for (const [name, resource] of changes) {
-        if (resource) map.set(name, resource);
-        else map.delete(name);
-      }
-      this.#byKind.set(kind, map);
+      this.#byKind.set(kind, deriveMap(this.#byKind.get(kind) ?? new Map(), changes));
     }
     this.#changes.clear();
     return this.resources();

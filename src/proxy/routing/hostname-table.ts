@@ -1,4 +1,5 @@
 /** Finds what belongs to a host: exact names first, then wildcards from the longest to the shortest, then what takes every host. */
+import { deriveMap } from '../../lib/derived-map.ts';
 
 export interface HostnameTable<T> {
   readonly exact: ReadonlyMap<string, readonly T[]>;
@@ -7,23 +8,51 @@ export interface HostnameTable<T> {
   readonly any: readonly T[];
 }
 
+type Entries<T> = Iterable<readonly [hostname: string, entry: T]>;
+
+const nothing: HostnameTable<never> = { exact: new Map(), wildcards: new Map(), any: [] };
+
 /** Entries of the same hostname keep their order. Hostnames are lower case; empty: every host. */
-export function buildHostnameTable<T>(entries: Iterable<readonly [hostname: string, entry: T]>): HostnameTable<T> {
-  const exact = new Map<string, T[]>();
-  const wildcards = new Map<string, T[]>();
-  const any: T[] = [];
-  for (const [hostname, entry] of entries) {
-    if (hostname === '' || hostname === '*') any.push(entry);
-    else if (hostname.startsWith('*.')) addTo(wildcards, hostname.slice(1), entry);
-    else addTo(exact, hostname, entry);
-  }
-  return { exact, wildcards, any };
+export function buildHostnameTable<T>(entries: Entries<T>): HostnameTable<T> {
+  return changeHostnameTable<T>(nothing, { gone: [], come: entries, compare: () => 0 });
 }
 
-function addTo<T>(table: Map<string, T[]>, name: string, entry: T): void {
-  const entries = table.get(name);
-  if (entries) entries.push(entry);
-  else table.set(name, [entry]);
+interface TableChange<T> {
+  readonly gone: Entries<T>;
+  readonly come: Entries<T>;
+  /** The order of entries of the same hostname; where it is 0, they stay in the order in which they came. */
+  compare(a: T, b: T): number;
+}
+
+/** The table after the change, at the price of the change. */
+export function changeHostnameTable<T>(table: HostnameTable<T>, change: TableChange<T>): HostnameTable<T> {
+  const changed = new Map<string, { readonly gone: Set<T>; readonly come: T[] }>();
+  const at = (hostname: string) => {
+    const known = changed.get(hostname) ?? { gone: new Set<T>(), come: [] };
+    changed.set(hostname, known);
+    return known;
+  };
+  for (const [hostname, entry] of change.gone) at(hostname).gone.add(entry);
+  for (const [hostname, entry] of change.come) at(hostname).come.push(entry);
+  const exact = new Map<string, readonly T[] | undefined>();
+  const wildcards = new Map<string, readonly T[] | undefined>();
+  let { any } = table;
+  for (const [hostname, { gone, come }] of changed) {
+    const merge = (before: readonly T[]) =>
+      [...before.filter((entry) => !gone.has(entry)), ...come].toSorted(change.compare);
+    const put = (
+      from: ReadonlyMap<string, readonly T[]>,
+      name: string,
+      into: Map<string, readonly T[] | undefined>,
+    ) => {
+      const list = merge(into.get(name) ?? from.get(name) ?? []);
+      into.set(name, list.length > 0 ? list : undefined);
+    };
+    if (hostname === '' || hostname === '*') any = merge(any);
+    else if (hostname.startsWith('*.')) put(table.wildcards, hostname.slice(1), wildcards);
+    else put(table.exact, hostname, exact);
+  }
+  return { exact: deriveMap(table.exact, exact), wildcards: deriveMap(table.wildcards, wildcards), any };
 }
 
 /** What `take` makes of the first entry, from the most specific hostname on, for which it is not null. */

@@ -4,7 +4,7 @@ import type { Filter } from '../../contract/filter.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { ListenerRuntime, MatchInput, RuleMatch } from '../runtime.ts';
 import type { ConnectionEntry } from './connections.ts';
-import { buildHostnameTable, compareHostnames, findByHost } from './hostname-table.ts';
+import { compareHostnames, findByHost, type HostnameTable } from './hostname-table.ts';
 import { findMatch, type PathTable } from './path-table.ts';
 
 /** The matches of one HostnameConfig. `results` stands in the order of its matches. */
@@ -16,28 +16,29 @@ export interface HostnameRoutes {
 
 /** What a listener is made of. */
 export interface ListenerParts {
-  readonly hostnames: readonly HostnameRoutes[];
-  readonly connections: readonly ConnectionEntry[];
+  readonly requests: RequestTable;
+  readonly connections: ConnectionTable;
   readonly filters: readonly Filter[];
 }
 
+export type RequestTable = HostnameTable<HostnameRoutes>;
+export type ConnectionTable = HostnameTable<ConnectionEntry>;
+
 export function buildListener(key: Key, config: ListenerConfig, parts: ListenerParts): ListenerRuntime {
-  const { hostnames, connections, filters } = parts;
-  const ordered = hostnames.length < 2 ? hostnames : hostnames.toSorted(byOwnHostname);
-  const requests = buildHostnameTable(ordered.map((routes) => [routes.config.hostname, routes] as const));
-  const rules = buildHostnameTable(connections.map((entry) => [entry.config.hostname, entry] as const));
+  const { requests, connections, filters } = parts;
   return {
     key,
     config,
     filters,
     match: (request) => findByHost(requests, request.host, { subject: request, take: takeRequest }),
-    matchConnection: (serverName) => findByHost(rules, serverName, ruleOf),
+    matchConnection: (serverName) => findByHost(connections, serverName, ruleOf),
   };
 }
 
 const ruleOf = { subject: undefined, take: (entry: ConnectionEntry) => entry.rule };
 
-function byOwnHostname(a: HostnameRoutes, b: HostnameRoutes): number {
+/** The order in which a request tries what has the same effective hostname. */
+export function byOwnHostname(a: HostnameRoutes, b: HostnameRoutes): number {
   return compareHostnames(a.config.own, b.config.own);
 }
 

@@ -2,8 +2,10 @@
 import type { AnyFilterDefinition, Filter, FilterContext } from '../../contract/filter.ts';
 import type { FilterConfig, GatewayConfig, RuleConfig, WeightedBackend } from '../../contract/gateway-config.ts';
 import type { Key } from '../../contract/keys.ts';
+import { deriveMap } from '../../lib/derived-map.ts';
 import { replies } from '../local-reply.ts';
 import type { BackendChoice, BackendRuntime, RuleRuntime } from '../runtime.ts';
+import { addNamer, namersOf, removeNamer, type Namers } from './namers.ts';
 
 export interface RuleParts {
   readonly config: GatewayConfig;
@@ -35,13 +37,11 @@ export function patchedKeys(part: Readonly<Record<Key, unknown>> | undefined): R
 /** Throws where a filter's type has no definition: the two sides are of different versions. */
 export function buildFilters(parts: RuleParts, previous: Filters, changed: ReadonlySet<Key> | null): Filters {
   if (changed === null) return previous;
-  const filters = new Map(previous);
-  for (const key of changed) {
+  const built = [...changed].map((key) => {
     const config = parts.config.filters[key];
-    if (config === undefined) filters.delete(key);
-    else filters.set(key, createFilter(parts, config));
-  }
-  return filters;
+    return [key, config && createFilter(parts, config)] as const;
+  });
+  return deriveMap(previous, built);
 }
 
 function createFilter(parts: RuleParts, { type, config, problem }: FilterConfig): Filter {
@@ -62,32 +62,34 @@ export interface RuleChanges {
   readonly backends: ReadonlySet<Key> | null;
 }
 
-/** Answers the same map where no rule changed. */
-export function buildRules(parts: RuleParts & { filters: Filters }, previous: Rules, changes: RuleChanges): Rules {
+/** Answers the same map where no rule changed. `namers` are kept up to date: the rules that name routes, filters and backends. */
+export function buildRules(
+  parts: RuleParts & { filters: Filters; namers: Namers },
+  previous: Rules,
+  changes: RuleChanges,
+): Rules {
+  const { config, namers } = parts;
   const stale = new Set(changes.rules);
-  if (changes.filters !== null || changes.routes !== null || changes.backends !== null) {
-    for (const [key, rule] of previous) if (dependsOn(rule, changes)) stale.add(key);
+  for (const changed of [changes.routes, changes.filters, changes.backends])
+    for (const key of changed ?? []) for (const rule of namersOf(namers, key)) stale.add(rule);
+  const built = [...stale].map((key) => {
+    const rule = config.rules[key];
+    return [key, rule && buildRule(parts, key, rule)] as const;
+  });
+  for (const [key, rule] of built) {
+    const before = previous.get(key)?.config;
+    if (before === rule?.config) continue;
+    if (before) removeNamer(namers, key, namesIn(before));
+    if (rule) addNamer(namers, key, namesIn(rule.config));
   }
-  if (stale.size === 0) return previous;
-  const rules = new Map(previous);
-  for (const key of stale) {
-    const config = parts.config.rules[key];
-    if (config === undefined) rules.delete(key);
-    else rules.set(key, buildRule(parts, key, config));
-  }
-  return rules;
+  return deriveMap(previous, built);
 }
 
-function dependsOn({ config }: RuleRuntime, changes: RuleChanges): boolean {
-  const { routes, filters, backends } = changes;
-  if (routes?.has(config.route)) return true;
-  if (filters !== null && config.filters.some((key) => filters.has(key))) return true;
-  if (filters === null && backends === null) return false;
-  return config.backends.some(
-    (ref) =>
-      (ref.backend !== undefined && backends?.has(ref.backend)) ||
-      (filters !== null && ref.filters.some((key) => filters.has(key))),
+function namesIn({ route, filters, backends }: RuleConfig): readonly Key[] {
+  const ofBackends = backends.flatMap((ref) =>
+    ref.backend === undefined ? ref.filters : [ref.backend, ...ref.filters],
   );
+  return [route, ...filters, ...ofBackends];
 }
 
 function buildRule(parts: RuleParts & { filters: Filters }, key: Key, config: RuleConfig): RuleRuntime {

@@ -3,17 +3,20 @@
  * Entries are compared by identity, which patches keep. Knows neither sockets nor where the parts come from.
  */
 import type { ConfigPatch } from '../../contract/config-diff.ts';
-import {
-  emptyConfig,
-  type HostnameConfig,
-  type ListenerConfig,
-  type MatchConfig,
-  type TableName,
-} from '../../contract/gateway-config.ts';
+import { emptyConfig, type HostnameConfig, type MatchConfig, type TableName } from '../../contract/gateway-config.ts';
 import type { Key } from '../../contract/keys.ts';
+import { deriveMap, differences, type Difference } from '../../lib/derived-map.ts';
 import type { ListenerRuntime, RuleMatch, RuleRuntime, Snapshot } from '../runtime.ts';
 import { buildConnections, type Connections } from './connections.ts';
-import { buildListener, type HostnameRoutes } from './listener-router.ts';
+import { buildHostnameTable, changeHostnameTable, type HostnameTable } from './hostname-table.ts';
+import {
+  buildListener,
+  byOwnHostname,
+  type ConnectionTable,
+  type HostnameRoutes,
+  type RequestTable,
+} from './listener-router.ts';
+import { addNamer, namersOf, removeNamer, type Namers } from './namers.ts';
 import { buildPathTable } from './path-table.ts';
 import {
   buildFilters,
@@ -43,87 +46,110 @@ interface RoutingSnapshot extends Snapshot {
   readonly rules: Rules;
   readonly hostnames: ReadonlyMap<Key, HostnameRoutes>;
   readonly connections: Connections;
+  /** By listener. */
+  readonly requestTables: ReadonlyMap<Key, RequestTable>;
+  readonly connectionTables: ReadonlyMap<Key, ConnectionTable>;
+  /** Handed on from one to the next, and changed: rules that name parts, hostnames and connections that name rules. */
+  readonly namers: { readonly ofParts: Namers; readonly ofRules: Namers; readonly ofConnectionRules: Namers };
 }
 
-const nothing: Omit<RoutingSnapshot, 'parts'> = {
+const nothing: Omit<RoutingSnapshot, 'parts' | 'namers'> = {
   version: 0,
   listeners: new Map(),
   filters: new Map(),
   rules: new Map(),
   hostnames: new Map(),
   connections: new Map(),
+  requestTables: new Map(),
+  connectionTables: new Map(),
 };
+
+const noNamers = (): RoutingSnapshot['namers'] => ({
+  ofParts: new Map(),
+  ofRules: new Map(),
+  ofConnectionRules: new Map(),
+});
 
 /** Throws on a configuration that names what it does not have: the compiler's bug, or another version's. */
 export function buildSnapshot(options: SnapshotOptions): Snapshot {
   const { version, previous, patch: known, ...parts } = options;
-  const before = (previous as RoutingSnapshot | null) ?? { ...nothing, parts: { ...parts, config: emptyConfig } };
+  const fromNothing = (): RoutingSnapshot => ({
+    ...nothing,
+    parts: { ...parts, config: emptyConfig },
+    namers: noNamers(),
+  });
+  const before = (previous as RoutingSnapshot | null) ?? fromNothing();
+  const { namers } = before;
   const from = before.parts.config;
   const to = parts.config;
   const patch = previous === null ? undefined : known;
   const changed = (table: TableName) => (patch ? patchedKeys(patch[table]) : changedKeys(from[table], to[table]));
-  const changedFilters = changed('filters');
-  const filters = buildFilters(parts, before.filters, changedFilters);
-  const rules = buildRules({ ...parts, filters }, before.rules, {
+  const filters = buildFilters(parts, before.filters, changed('filters'));
+  const rules = buildRules({ ...parts, filters, namers: namers.ofParts }, before.rules, {
     rules: changed('rules'),
-    filters: changedFilters,
+    filters: changed('filters'),
     routes: changed('routes'),
     backends: changed('backends'),
   });
-  const changedHostnames = changed('hostnames');
-  const hostnames = buildHostnames(to.hostnames, rules, { before, changed: changedHostnames });
-  const connections = buildConnections(to.connections, rules, { before, changed: changed('connections') });
-  const isSame =
-    hostnames === before.hostnames &&
-    connections === before.connections &&
-    !changed('listeners') &&
-    (changedFilters === null || !Object.values(to.listeners).some((one) => usesOne(one, changedFilters)));
-  const next: RoutingSnapshot = {
-    version,
-    parts,
-    filters,
-    rules,
-    hostnames,
-    connections,
-    listeners: isSame ? before.listeners : buildListeners(parts, before, { hostnames, connections, filters }),
-  };
-  return next;
+  const changedRules = differences(before.rules, rules).map(([key]) => key);
+  const hostnames = buildHostnames(to.hostnames, rules, {
+    before: before.hostnames,
+    changed: changed('hostnames'),
+    changedRules,
+    namers: namers.ofRules,
+  });
+  const connections = buildConnections(to.connections, rules, {
+    before: before.connections,
+    changed: changed('connections'),
+    changedRules,
+    namers: namers.ofConnectionRules,
+  });
+  const requestTables = changeTables(before.requestTables, differences(before.hostnames, hostnames), byOwnHostname);
+  const entries = differences(before.connections, connections);
+  const connectionTables = changeTables(before.connectionTables, entries, () => 0);
+  const next = { version, parts, filters, rules, hostnames, connections, requestTables, connectionTables, namers };
+  return { ...next, listeners: buildListeners(before, next) } satisfies RoutingSnapshot as Snapshot;
 }
 
 interface Earlier {
-  readonly before: Pick<RoutingSnapshot, 'rules' | 'hostnames'>;
+  readonly before: ReadonlyMap<Key, HostnameRoutes>;
   readonly changed: ReadonlySet<Key> | null;
+  readonly changedRules: Iterable<Key>;
+  /** The entries that name a rule; kept up to date. */
+  readonly namers: Namers;
 }
 
 function buildHostnames(
   configs: Readonly<Record<Key, HostnameConfig>>,
   rules: Rules,
-  { before, changed }: Earlier,
+  { before, changed, changedRules, namers }: Earlier,
 ): ReadonlyMap<Key, HostnameRoutes> {
-  if (changed === null && rules === before.rules) return before.hostnames;
-  const hostnames = new Map(before.hostnames);
-  for (const key of changed ?? []) {
+  const stale = new Set(changed);
+  for (const rule of changedRules) for (const key of namersOf(namers, rule)) stale.add(key);
+  const built = [...stale].map((key) => {
     const config = configs[key];
-    if (config === undefined) hostnames.delete(key);
-    else hostnames.set(key, buildRoutes(config, rules));
+    return [key, config && buildRoutes(config, rules, before.get(key))] as const;
+  });
+  for (const [key, routes] of built) {
+    const known = before.get(key);
+    if (known?.config === routes?.config) continue;
+    if (known) removeNamer(namers, key, rulesOf(known));
+    if (routes) addNamer(namers, key, rulesOf(routes));
   }
-  if (rules === before.rules) return hostnames;
-  for (const [key, routes] of hostnames) {
-    const { results } = routes;
-    // Backwards a stale rule is found as well as forwards; most tables have none.
-    if (results.some((result) => rules.get(result.rule.key) !== result.rule)) {
-      hostnames.set(key, {
-        ...routes,
-        results: results.map((result, i) => renewed(result, routes.config.matches[i]!, rules)),
-      });
-    }
-  }
-  return hostnames;
+  return deriveMap(before, built);
 }
 
-function buildRoutes(config: HostnameConfig, rules: Rules): HostnameRoutes {
-  const results = config.matches.map((match) => resultOf(match, rules));
-  return { config, paths: buildPathTable(config.matches), results };
+function rulesOf({ config }: HostnameRoutes): readonly Key[] {
+  return config.matches.map((match) => match.rule);
+}
+
+/** What finds paths is kept where only rules changed. */
+function buildRoutes(config: HostnameConfig, rules: Rules, known: HostnameRoutes | undefined): HostnameRoutes {
+  if (known?.config !== config) {
+    const results = config.matches.map((match) => resultOf(match, rules));
+    return { config, paths: buildPathTable(config.matches), results };
+  }
+  return { ...known, results: known.results.map((result, i) => renewed(result, config.matches[i]!, rules)) };
 }
 
 function renewed(result: RuleMatch, match: MatchConfig, rules: Rules): RuleMatch {
@@ -136,51 +162,59 @@ function resultOf(match: MatchConfig, rules: Rules): RuleMatch {
   return { rule, pathPrefix: match.path.type === 'PathPrefix' ? match.path.value : undefined };
 }
 
+interface OfListener {
+  readonly config: { readonly listener: Key; readonly hostname: string };
+}
+
+/** The tables of the listeners of which entries are new, changed or gone. */
+function changeTables<T extends OfListener>(
+  tables: ReadonlyMap<Key, HostnameTable<T>>,
+  entries: readonly Difference<Key, T>[],
+  compare: (a: T, b: T) => number,
+): ReadonlyMap<Key, HostnameTable<T>> {
+  const changes = new Map<Key, Record<'gone' | 'come', (readonly [string, T])[]>>();
+  const note = (what: 'gone' | 'come', entry: T | undefined): void => {
+    if (!entry) return;
+    const { listener, hostname } = entry.config;
+    const change = changes.get(listener) ?? { gone: [], come: [] };
+    changes.set(listener, change);
+    change[what].push([hostname, entry]);
+  };
+  for (const [, before, after] of entries) {
+    note('gone', before);
+    note('come', after);
+  }
+  return deriveMap(
+    tables,
+    [...changes].map(([listener, change]) => {
+      const table = tables.get(listener) ?? buildHostnameTable<T>([]);
+      return [listener, changeHostnameTable(table, { ...change, compare })];
+    }),
+  );
+}
+
+/** Those of which nothing changed stay the same objects; so does the map where that is true of all. */
 function buildListeners(
-  { config }: RuleParts,
   before: RoutingSnapshot,
-  { hostnames, connections, filters }: Pick<RoutingSnapshot, 'hostnames' | 'connections' | 'filters'>,
+  { parts, requestTables, connectionTables, filters }: Omit<RoutingSnapshot, 'listeners'>,
 ): ReadonlyMap<Key, ListenerRuntime> {
-  const touched = new Set<Key>();
-  touchListeners(touched, before.hostnames, hostnames);
-  touchListeners(touched, before.connections, connections);
-  const hostnamesOf = Map.groupBy(hostnames.values(), (routes) => routes.config.listener);
-  const connectionsOf = Map.groupBy(connections.values(), (entry) => entry.config.listener);
-  const listeners = new Map<Key, ListenerRuntime>();
-  for (const [key, entry] of Object.entries(config.listeners)) {
+  const built = Object.entries(parts.config.listeners).map(([key, config]) => {
     const known = before.listeners.get(key);
-    const own = pickFilters(filters, entry.filters ?? []);
+    const own = pickFilters(filters, config.filters ?? []);
+    const requests = requestTables.get(key) ?? noRequests;
+    const connections = connectionTables.get(key) ?? noConnections;
     const isSame =
       known !== undefined &&
-      known.config === entry &&
-      !touched.has(key) &&
+      known.config === config &&
+      requests === (before.requestTables.get(key) ?? noRequests) &&
+      connections === (before.connectionTables.get(key) ?? noConnections) &&
       own.every((filter, i) => filter === known.filters[i]);
-    const parts = { hostnames: hostnamesOf.get(key) ?? [], connections: connectionsOf.get(key) ?? [], filters: own };
-    listeners.set(key, isSame ? known : buildListener(key, entry, parts));
-  }
-  return listeners;
+    return [key, isSame ? known : buildListener(key, config, { requests, connections, filters: own })] as const;
+  });
+  const isSame =
+    built.length === before.listeners.size && built.every(([key, one]) => before.listeners.get(key) === one);
+  return isSame ? before.listeners : new Map(built);
 }
 
-function usesOne({ filters = [] }: ListenerConfig, changed: ReadonlySet<Key>): boolean {
-  return filters.some((key) => changed.has(key));
-}
-
-interface OfListener {
-  readonly config: { readonly listener: Key };
-}
-
-/** Adds the listeners of all entries that are new, changed or gone. */
-function touchListeners(
-  touched: Set<Key>,
-  before: ReadonlyMap<Key, OfListener>,
-  after: ReadonlyMap<Key, OfListener>,
-): void {
-  if (before === after) return;
-  for (const [key, entry] of after) {
-    const known = before.get(key);
-    if (known === entry) continue;
-    touched.add(entry.config.listener);
-    if (known) touched.add(known.config.listener);
-  }
-  for (const [key, entry] of before) if (!after.has(key)) touched.add(entry.config.listener);
-}
+const noRequests: RequestTable = buildHostnameTable([]);
+const noConnections: ConnectionTable = buildHostnameTable([]);

@@ -10,6 +10,8 @@ export class Backends {
   /** Endpoints may be known before the backend is, and stay known while it is away. */
   readonly #endpoints = new Map<Key, readonly Endpoint[]>();
   #table: Table<BackendConfig> = {};
+  /** No longer named, as far as is known. */
+  readonly #leaving = new Set<Key>();
 
   constructor(environment: UpstreamEnvironment) {
     this.#environment = environment;
@@ -25,9 +27,13 @@ export class Backends {
    */
   applyConfig(table: Table<BackendConfig>, changed: Readonly<Record<Key, BackendConfig | null>> = table): void {
     this.#table = table;
+    if (changed === table) for (const key of this.#byKey.keys()) this.#leaving.add(key);
     for (const key in changed) {
       const config = changed[key];
-      if (!config) continue;
+      if (!config) {
+        this.#leaving.add(key);
+        continue;
+      }
       const known = this.#byKey.get(key);
       if (known !== undefined) known.updateConfig(config);
       else this.#add(key, config);
@@ -45,11 +51,12 @@ export class Backends {
 
   /** Closes what the newest table does not name. To be called once the snapshot that used it is replaced. */
   retire(): void {
-    for (const [key, backend] of this.#byKey) {
+    for (const key of this.#leaving) {
       if (Object.hasOwn(this.#table, key)) continue;
+      this.#byKey.get(key)?.close();
       this.#byKey.delete(key);
-      backend.close();
     }
+    this.#leaving.clear();
   }
 
   /** Idle connections close now, busy ones when they are done. */
