@@ -93,7 +93,7 @@ class DerivedMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   /** The map itself and those after it, up to the newest. */
-  static *#steps<K, V>(from: DerivedMap<K, V>): IteratorObject<DerivedMap<K, V>> {
+  static *#steps<K, V>(from: DerivedMap<K, V>): Generator<DerivedMap<K, V>> {
     for (let at: DerivedMap<K, V> | null = from; at !== null; at = at.#next) yield at;
   }
 
