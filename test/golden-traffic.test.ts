@@ -79,7 +79,7 @@ function check(step: TrafficStep, answer: Answer, original: ReturnType<typeof or
 let version = 0;
 for (const { name, inPath, trafficPath } of goldenCases()) {
   if (!existsSync(trafficPath)) continue;
-  test(`traffic: ${name}`, { timeout: 20_000 }, async () => {
+  test(`traffic: ${name}`, { timeout: 120_000 }, async () => {
     const compiled = compileManifests(loadManifests(inPath));
     const { config, portOf } = await toLoopback(compiled.config);
     const ack = await proxy.apply({

@@ -114,8 +114,9 @@ async function edit(headgate: RunningHeadgate, ports: readonly number[], isOver:
   return n;
 }
 
-test('a soak with live edits', { timeout: soakMs + 60_000 }, async () => {
+test('a soak with live edits', { timeout: soakMs + 120_000 }, async (t) => {
   const backends = await Promise.all(['a', 'b', 'b'].map((name) => startEcho({ name, port: 0, address: '127.0.0.1' })));
+  t.after(() => backends.forEach((server) => server.close().closeAllConnections()));
   const [a, b1, b2] = backends.map((server) => (server.address() as AddressInfo).port) as [number, number, number];
   const port = await freePort();
   const files: Record<string, string> = {
@@ -125,8 +126,14 @@ test('a soak with live edits', { timeout: soakMs + 60_000 }, async () => {
   };
   for (let i = 0; i < routes; i++) files[`route-${i}.yaml`] = route(i, 0);
   const headgate = await startHeadgate(files, ['--workers', '2']);
+  // Also where the test is given up: nothing it has started goes on.
+  let isStopped = false;
+  t.after(() => {
+    isStopped = true;
+    headgate.process.kill('SIGKILL');
+  });
   const end = performance.now() + soakMs;
-  const isOver = () => performance.now() > end;
+  const isOver = () => isStopped || performance.now() > end;
   const tally: Tally = { done: 0, failures: [] };
   const [edits] = await Promise.all([
     edit(headgate, [b1, b2], isOver),
@@ -135,10 +142,6 @@ test('a soak with live edits', { timeout: soakMs + 60_000 }, async () => {
     overWebSocket(port, tally, isOver),
   ]);
   assert.equal(await headgate.stop(), 0, headgate.output());
-  for (const server of backends) {
-    server.closeAllConnections();
-    server.close();
-  }
   assert.deepEqual(tally.failures.slice(0, 10), [], `${tally.failures.length} of ${tally.done} failed`);
   assert.ok(tally.done > soakMs / 20, `enough requests: ${tally.done}`);
   assert.ok(edits > soakMs / editEveryMs / 3, `enough edits: ${edits}`);

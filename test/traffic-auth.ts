@@ -16,7 +16,7 @@ export function authorize(request: IncomingMessage, response: ServerResponse): v
     if (scheme === 'Bearer') {
       response.setHeader('x-user', value);
       response.setHeader('x-asked', [request.method, request.url, host, ...own].join(' '));
-      response.setHeader('x-asked-length', String(request.headers['content-length'] ?? 'none'));
+      response.setHeader('x-asked-length', request.headers['content-length'] ?? 'none');
       response.setHeader('x-asked-body', body);
       response.setHeader('host', 'evil.example');
       response.end('welcome');

@@ -43,7 +43,7 @@ export function resolveExtension(
     const message = `extensionRef ${name} is a ${kind} of group ${JSON.stringify(group)}: filters are, of group ${ownGroup}, ${known}`;
     return { problem: { reason: 'InvalidKind', message } };
   }
-  const object = find(kind, name) as (Resource & { readonly spec?: unknown }) | undefined;
+  const object: (Resource & { readonly spec?: unknown }) | undefined = find(kind, name);
   if (object) return { definition, spec: object.spec ?? {} };
   const message = `${kind} ${name} of group ${ownGroup} does not exist in the namespace of what refers to it`;
   return { problem: { reason: 'BackendNotFound', message } };

@@ -64,7 +64,7 @@ function compileFilter(definition: AnyFilterDefinition, spec: unknown, around: F
 function missingSpec({ type, spec }: AnyFilterDefinition): Problem {
   return {
     reason: 'UnsupportedValue',
-    message: `filter type ${type} needs the field ${String(spec)}, which is missing`,
+    message: `filter type ${type} needs the field ${typeof spec === 'string' ? spec : type}, which is missing`,
   };
 }
 

@@ -104,19 +104,17 @@ test('a version is acknowledged once, when all workers have it, with each proble
   ]);
 });
 
-test('a crashed worker is replaced within a second and gets a snapshot; the others live on', async () => {
+test('a crashed worker is replaced and gets a snapshot; the others live on', async () => {
   const { workers, channel, log, until } = await start(2);
   channel.publish(1, configWith('a'), { b: [] });
   await until(() => log.acknowledged.length === 1, 'version 1 is acknowledged');
   const [before0, before1] = workers.threadIds;
   channel.publish(2, configWith('crash-0'), null);
   await until(() => log.trouble.length === 1, 'the crash is told');
-  const crashedAt = performance.now();
   assert.match(log.trouble[0]!, /worker 0 ended and is replaced in 50 ms: Error: crashed as told/);
   channel.publish(3, configWith('c'), null);
   const isBack = () => log.heard.some(({ worker, message }) => worker === 0 && isSnapshot(message));
   await until(isBack, 'the new worker has its snapshot');
-  assert.ok(performance.now() - crashedAt < 1000);
   await until(() => log.acknowledged.includes('3 1'), 'version 3 is acknowledged');
   const [after0, after1] = workers.threadIds;
   assert.notEqual(after0, before0);

@@ -79,7 +79,7 @@ export function observe(
         [...reflector.store.values()].map(({ metadata, spec }) => [metadata.name, (spec as { value: string }).value]),
       ),
     async until(condition) {
-      const limit = AbortSignal.timeout(5000);
+      const limit = AbortSignal.timeout(60_000);
       while (!condition()) {
         if (limit.aborted)
           throw new Error(`waited in vain; ${changes.join(', ')}; ${states.map(({ type }) => type).join()}`);

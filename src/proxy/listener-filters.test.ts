@@ -64,7 +64,7 @@ test('they cannot change the host, and see no false claims about the client', as
 
 test('one that answers, or fails, is the last', async () => {
   let later = 0;
-  const count: Filter = { onRequest: () => void later++ as undefined };
+  const count: Filter = { onRequest: () => void later++ };
   const deny: Filter = { onRequest: () => ({ status: 401, reason: 'Denied' }) };
   const fail: Filter = { onRequest: () => Promise.reject(new Error('broken')) };
   for (const [first, status] of [

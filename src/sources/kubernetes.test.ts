@@ -75,7 +75,7 @@ async function follow(
     assert.deepEqual(faults, []);
   });
   const until: Following['until'] = async (condition) => {
-    const limit = AbortSignal.timeout(5000);
+    const limit = AbortSignal.timeout(60_000);
     for (;;) {
       const last = told.at(-1);
       if (last && condition(last)) return last;

@@ -9,7 +9,8 @@ import { startWire, to, type Wire } from './harness.ts';
 import { WireClient } from './wire-client.ts';
 
 const LIMIT_MS = 400;
-const MARGIN_MS = 2000;
+/** For a busy machine; far below the other limits. */
+const MARGIN_MS = 20_000;
 const MIB = 1024 * 1024;
 /** What kernel buffers of loopback and ours can hold; far below what is sent. */
 const BUFFERED_BYTES = 24 * MIB;
@@ -170,14 +171,15 @@ describe('regular expressions', () => {
   for (const [name, bytes] of Object.entries(forms)) {
     it(`all of them against a ${name} of 8 KiB: work is bounded`, async () => {
       const client = await wire.connect();
-      // Cells of the table are made once; what counts is each request after that.
-      client.send(bytes);
-      assert.equal((await client.answer(1)).status, 200);
-      const { user } = process.cpuUsage();
-      client.send(bytes.repeat(3));
-      await client.answer(4);
-      const msEach = (process.cpuUsage().user - user) / 1000 / 3 / patterns.length;
-      assert.ok(msEach < 5, `${msEach} ms a pattern`);
+      let leastMs = Infinity;
+      // The first time makes cells that stay; and whatever else the machine does only adds.
+      for (let round = 1; round <= 8; round++) {
+        const { user } = process.cpuUsage();
+        client.send(bytes);
+        assert.equal((await client.answer(round)).status, 200);
+        leastMs = Math.min(leastMs, (process.cpuUsage().user - user) / 1000);
+      }
+      assert.ok(leastMs < 5 * patterns.length, `${leastMs} ms for ${patterns.length} patterns`);
       await wire.bystander();
       client.close();
     });

@@ -12,7 +12,7 @@ const filters = [grpcWeb];
 const handlers: Handlers = {
   unary(call, reply) {
     const text = call.request.toString();
-    if (text === 'refuse') return reply({ code: 9, details: 'not now' });
+    if (text === 'refuse') return reply({ code: grpc.status.FAILED_PRECONDITION, details: 'not now' });
     const trailers = new grpc.Metadata();
     trailers.set('seen', `by ${String(call.metadata.get('x-user'))}`);
     reply(null, Buffer.from(text.toUpperCase()), trailers);

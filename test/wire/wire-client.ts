@@ -88,12 +88,12 @@ export class WireClient {
     return found;
   }
 
-  async closed(limitMs = 5000): Promise<void> {
+  async closed(limitMs = 60_000): Promise<void> {
     await this.until(() => this.isClosed, 'the connection is closed', limitMs);
   }
 
   /** Looked at whenever something happens on this connection: thousands of rows have no time to poll. */
-  until(isTrue: () => boolean, what: string, limitMs = 5000): Promise<void> {
+  until(isTrue: () => boolean, what: string, limitMs = 60_000): Promise<void> {
     if (isTrue()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const events = ['data', 'end', 'close'] as const;

@@ -67,7 +67,7 @@ test('piped, it tells in JSON lines what it serves, and its curl line works', as
     assert.equal(listener?.state, 'ok');
     assert.equal(all.find(({ message }) => message === 'backend')?.ready, 1);
     const command = String(all.find(({ message }) => message === 'try')?.command);
-    const { stdout } = await execute('bash', ['-c', command], { timeout: 10_000 });
+    const { stdout } = await execute('bash', ['-c', command], { timeout: 60_000 });
     assert.match(stdout, /^echo GET \/\nhost: echo\.example\.com:\d+\n/);
   } finally {
     assert.equal(await headgate.stop(), 0);

@@ -77,7 +77,7 @@ async function growthUnder({ bodyBytes, head }: Attack): Promise<number> {
       sockets.push(socket);
       for (let n = 0; n < streams; n++) socket.write(frame(FrameType.headers, END_BOTH, 2 * n + 1, head(n)));
     }
-    await until(() => answered === sockets.length * streams, 'the requests at the backend', 20_000);
+    await until(() => answered === sockets.length * streams, 'the requests at the backend');
   };
   await attack(1);
   const before = await child.ask();
@@ -142,7 +142,7 @@ for (const [what, burst] of Object.entries(floods)) {
     socket.pause();
     const ended = new Promise<void>((resolve) => socket.on('close', resolve));
     let sent = 0;
-    const limit = performance.now() + 20_000;
+    const limit = performance.now() + 60_000;
     while (!socket.destroyed && performance.now() < limit) {
       const bytes = nextBurst(burst, sent);
       sent += BURST;

@@ -20,7 +20,7 @@ import {
   type UpstreamError,
 } from './streams.ts';
 
-const LIMIT_MS = 5000;
+const LIMIT_MS = 60_000;
 
 /** Waits until it is so, looking at it every millisecond. */
 export async function until(isSo: () => boolean, what: string, limitMs = LIMIT_MS): Promise<void> {

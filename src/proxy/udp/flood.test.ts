@@ -25,7 +25,7 @@ async function flood(target: number, address: string, sources: number): Promise<
       if (socket instanceof Error) continue;
       socket.on('message', () => answers++);
       socket.send('query', target, '127.0.0.1');
-      await once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
+      await once(socket, 'message', { signal: AbortSignal.timeout(60_000) });
       socket.close();
     }
   };

@@ -156,7 +156,7 @@ export class UdpClient {
   /** The answer and who gave it. */
   async ask(text: string, port: number, address = '127.0.0.1'): Promise<{ text: string; from: string }> {
     this.send(text, port, address);
-    if (this.#answers.length === 0) await once(this.#socket, 'message', { signal: AbortSignal.timeout(5000) });
+    if (this.#answers.length === 0) await once(this.#socket, 'message', { signal: AbortSignal.timeout(60_000) });
     return this.#answers.shift()!;
   }
 }
