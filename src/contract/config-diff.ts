@@ -1,4 +1,4 @@
-/** Keyed difference of two configurations, and how it is applied. Serves the channel, `headgate diff` and the dashboard alike. */
+/** Keyed difference of two configurations, and how it is applied. Serves the controller, the channel and the proxies alike. */
 import { emptyConfig, type GatewayConfig, type TableName } from './gateway-config.ts';
 import type { Key } from './keys.ts';
 

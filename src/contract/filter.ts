@@ -43,7 +43,7 @@ export interface FilterDefinition<Spec = never, Config = never> {
   readonly spec: string | OwnKind;
   /** Feature names of the conformance suite that exist because of this filter. */
   readonly supportedFeatures: readonly string[];
-  /** For `explain` and the docs: what it does, in a sentence. */
+  /** For readers of the definition: what it does, in a sentence. */
   readonly summary: string;
   /**
    * What happens where `resolveBackend` gave it a problem: `Fail` (the default) answers the rule's requests with 500,

@@ -7,7 +7,7 @@ import type { Key } from './keys.ts';
 /** Entries by key. A changed resource changes few entries, so that patches stay small. */
 export type Table<T> = Readonly<Record<Key, T>>;
 
-/** The object (and the part of it) an entry was made from: what logs, metrics and `explain` name. */
+/** The object (and the part of it) an entry was made from: what logs, metrics and statuses name. */
 export interface Origin {
   readonly kind: string;
   readonly namespace: string;

@@ -56,7 +56,7 @@ export interface PolicyDefinition<Policy extends Resource = Resource> {
   readonly targets: readonly PolicyTarget[];
   /** Feature names of the conformance suite that exist because of this policy. */
   readonly supportedFeatures: readonly string[];
-  /** For `explain` and the docs: what it does, in a sentence. */
+  /** For readers of the definition: what it does, in a sentence. */
   readonly summary: string;
   /** Of two policies that want the same target, `None` gives it to the older one, then by name; the other is Conflicted. */
   readonly mergeStrategy: 'None';

@@ -1,4 +1,4 @@
-/** Where proxies run, as the wiring sees it: threads of this process, or Deployments of a cluster. Types only. */
+/** Where proxies run, as the wiring sees it: threads of this process, or processes beside it. Types only. */
 import type { ListenerProblem, ToProxy } from '../contract/messages.ts';
 
 export interface Infrastructure {
