@@ -56,7 +56,7 @@ async function stop(headgate: ChildProcess): Promise<void> {
 async function walk(folder: string, steps: readonly Step[]): Promise<void> {
   const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
   for (const { command, expected } of steps) {
-    const { stdout } = await run('bash', ['-c', command], { cwd: folder, env, timeout: 30_000 }).catch(
+    const { stdout } = await run('bash', ['-c', command], { cwd: folder, env, timeout: 60_000 }).catch(
       (error) => error,
     );
     const lines = String(stdout)
@@ -73,7 +73,7 @@ const names = (await readdir(examples, { withFileTypes: true }))
   .map((entry) => entry.name);
 
 for (const name of names) {
-  test(`examples/${name} answers as its README says`, { timeout: 60_000 }, async () => {
+  test(`examples/${name} answers as its README says`, { timeout: 120_000 }, async () => {
     const steps = stepsOf(await readFile(join(examples, name, 'README.md'), 'utf8'));
     assert.ok(steps.length > 0, 'the page has commands');
     // In a copy, because some pages edit their manifests; with `bin` and `node_modules` two levels up, because some use them.
@@ -106,7 +106,7 @@ for (const name of names) {
 }
 
 // In this file, because it needs the ports of the quickstart too.
-test('npm start serves the quickstart, and its curl lines answer', { timeout: 60_000 }, async () => {
+test('npm start serves the quickstart, and its curl lines answer', { timeout: 120_000 }, async () => {
   const flags = ['quickstart', '--workers', '1', '--admin', '127.0.0.1:19182', '--log-format', 'text'];
   const start = spawn(process.execPath, [join(examples, 'start.ts'), ...flags]);
   let output = '';
@@ -118,7 +118,7 @@ test('npm start serves the quickstart, and its curl lines answer', { timeout: 60
       throw new Error(`${error.message}; it printed:\n${output}`);
     });
     for (const line of curlLines()) {
-      const { stdout } = await run('bash', ['-c', line], { timeout: 10_000 });
+      const { stdout } = await run('bash', ['-c', line], { timeout: 60_000 });
       assert.match(stdout, /echo-v[12] GET/, `${line} printed:\n${stdout}`);
     }
   } finally {
