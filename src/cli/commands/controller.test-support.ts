@@ -38,6 +38,19 @@ export async function startServer(t: TestContext): Promise<FakeApiServer> {
   return server;
 }
 
+/** Writes a kubeconfig for the server into the folder. */
+export async function writeKubeconfig(folder: string, server: FakeApiServer): Promise<string> {
+  const path = join(folder, 'config');
+  const config = {
+    'current-context': 'fake',
+    contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
+    clusters: [{ name: 'fake', cluster: { server: `http://127.0.0.1:${server.port}` } }],
+    users: [{ name: 'fake', user: {} }],
+  };
+  await writeFile(path, JSON.stringify(config));
+  return path;
+}
+
 export interface RunningController {
   readonly process: ChildProcess;
   /** Path of a kubeconfig for the server. */
@@ -56,14 +69,7 @@ export async function startController(
   ...flags: readonly string[]
 ): Promise<RunningController> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-test-'));
-  const kubeconfig = join(folder, 'config');
-  const config = {
-    'current-context': 'fake',
-    contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
-    clusters: [{ name: 'fake', cluster: { server: `http://127.0.0.1:${server.port}` } }],
-    users: [{ name: 'fake', user: {} }],
-  };
-  await writeFile(kubeconfig, JSON.stringify(config));
+  const kubeconfig = await writeKubeconfig(folder, server);
   const admin = `127.0.0.1:${await freePort()}`;
   const pool = ['--address-pool', '127.99.0.1-127.99.0.9'];
   const child = spawn(bin, [

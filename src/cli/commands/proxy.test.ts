@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,46 +11,19 @@ import { test, type TestContext } from 'node:test';
 import { startEcho } from '../../../examples/echo.ts';
 import { freePort } from '../../../test/headgate.ts';
 import { until } from '../../../test/until.ts';
-import { FakeApiServer } from '../../kube/fake-api-server.test-support.ts';
-import { kinds } from '../../model/kinds.ts';
+import {
+  classes,
+  gateway,
+  gateways,
+  ourClass,
+  putBackend,
+  putRoute,
+  startServer,
+  writeKubeconfig,
+} from './controller.test-support.ts';
 
 const bin = join(import.meta.dirname, '../../../bin/headgate');
-const api = '/apis/gateway.networking.k8s.io/v1';
 const address = '127.98.0.1';
-
-async function startServer(t: TestContext): Promise<FakeApiServer> {
-  const server = new FakeApiServer();
-  for (const { group, versions, plural } of kinds)
-    server.collections.add(group === '' ? `/api/${versions[0]}/${plural}` : `/apis/${group}/${versions[0]}/${plural}`);
-  for (const path of ['coordination.k8s.io/v1/leases', 'apiextensions.k8s.io/v1/customresourcedefinitions'])
-    server.collections.add(`/apis/${path}`);
-  await server.listen();
-  t.after(() => server.close());
-  server.put(`${api}/gatewayclasses`, {
-    metadata: { name: 'headgate', generation: 1 },
-    spec: { controllerName: 'headgate.dev/gateway-controller' },
-  });
-  return server;
-}
-
-function put(server: FakeApiServer, collection: string, name: string, spec: object): void {
-  server.put(collection, { metadata: { name, namespace: 'n', generation: 1 }, spec });
-}
-
-function putBackend(server: FakeApiServer, name: string, port: number): void {
-  put(server, '/api/v1/services', name, { ports: [{ name: 'http', port: 80 }], clusterIP: 'None' });
-  server.put('/apis/discovery.k8s.io/v1/endpointslices', {
-    metadata: { name: `${name}-1`, namespace: 'n', labels: { 'kubernetes.io/service-name': name } },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }],
-    ports: [{ name: 'http', port }],
-  });
-}
-
-function putRoute(server: FakeApiServer, backend: string): void {
-  const rules = [{ backendRefs: [{ name: backend, port: 80 }] }];
-  put(server, `${api}/httproutes`, 'route', { parentRefs: [{ name: 'gateway' }], rules });
-}
 
 /** Ended with the test, whatever became of it. */
 function start(t: TestContext, ...args: readonly string[]): { child: ChildProcess; output(): string } {
@@ -106,24 +79,15 @@ test('a controller that is killed and comes again costs no request, and what cha
   const echoes = await Promise.all(['old', 'new'].map((name) => startEcho({ name, port: 0, address: '127.0.0.1' })));
   t.after(() => echoes.forEach((echo) => echo.close().closeAllConnections()));
   const port = await freePort();
-  const listeners = [{ name: 'http', port, protocol: 'HTTP' }];
-  put(server, `${api}/gateways`, 'gateway', { gatewayClassName: 'headgate', listeners });
+  server.put(classes, ourClass);
+  server.put(gateways, gateway('web', port));
   for (const [i, name] of ['old', 'new'].entries())
     putBackend(server, name, (echoes[i]!.address() as AddressInfo).port);
-  putRoute(server, 'old');
+  putRoute(server, 'web', 'old');
 
   const folder = mkdtempSync(join(tmpdir(), 'headgate-test-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  const kubeconfig = join(folder, 'config');
-  writeFileSync(
-    kubeconfig,
-    JSON.stringify({
-      'current-context': 'fake',
-      contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
-      clusters: [{ name: 'fake', cluster: { server: `http://127.0.0.1:${server.port}` } }],
-      users: [{ name: 'fake', user: {} }],
-    }),
-  );
+  const kubeconfig = await writeKubeconfig(folder, server);
   const channel = join(folder, 'channel.sock');
   const admins = [await freePort(), await freePort()];
   const startController = () =>
@@ -149,7 +113,7 @@ test('a controller that is killed and comes again costs no request, and what cha
   first.child.kill('SIGKILL');
   await once(first.child, 'exit');
   const atDeath = load.countOf('old');
-  putRoute(server, 'new');
+  putRoute(server, 'web', 'new');
   await until(() => load.countOf('old') > atDeath + 200, 'requests are answered without a controller');
   assert.equal(load.countOf('new'), 0);
 

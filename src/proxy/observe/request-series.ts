@@ -8,7 +8,7 @@ import type { FinishedExchange, ForwardedExchange } from '../exchange-observer.t
 import type { BackendRuntime, ListenerRuntime, RuleRuntime } from '../runtime.ts';
 import type { Cell, Histogram, MetricCells } from './metric-cells.ts';
 import type { Labels, MetricName } from './metric-families.ts';
-import type { IsConfigured, Retention } from './retention.ts';
+import { createIntern, type IsConfigured, type Retention } from './retention.ts';
 
 /** What logs and metrics call the parts of a request; empty where it did not get that far. */
 export interface RequestNames {
@@ -139,26 +139,12 @@ export interface SeriesFinder {
 
 /** One for each worker. */
 export function createSeriesFinder(cells: MetricCells, retention: Retention): SeriesFinder {
-  const known = new Map<string, RequestSeries>();
+  const internAs = createIntern<RequestSeries>(retention);
 
-  function intern(exchange: ForwardedExchange): RequestSeries {
-    const { listener, rule, backend } = exchange;
-    const key = `${listener?.key ?? ''} ${rule?.key ?? ''} ${backend?.key ?? ''}`;
-    let series = known.get(key);
-    if (series === undefined) {
-      const keys = { listener: listener?.key ?? '', rule: rule?.key ?? '', backend: backend?.key ?? '' };
-      const made = new RequestSeries(cells, keys, namesOf(listener, rule, backend));
-      series = made;
-      known.set(key, made);
-      retention.add({
-        isInUse: (isConfigured) => made.isInUse(isConfigured),
-        release() {
-          known.delete(key);
-          made.release();
-        },
-      });
-    }
-    return series;
+  function intern({ listener, rule, backend }: ForwardedExchange): RequestSeries {
+    const keys = { listener: listener?.key ?? '', rule: rule?.key ?? '', backend: backend?.key ?? '' };
+    const key = `${keys.listener} ${keys.rule} ${keys.backend}`;
+    return internAs(key, () => new RequestSeries(cells, keys, namesOf(listener, rule, backend)));
   }
 
   return {

@@ -38,3 +38,22 @@ export class Retention {
     }
   }
 }
+
+/** What is made once for a key, and again where it was released since. */
+export function createIntern<S extends Retained>(retention: Retention): (key: string, make: () => S) => S {
+  const known = new Map<string, S>();
+  return (key, make) => {
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const made = make();
+    known.set(key, made);
+    retention.add({
+      isInUse: (isConfigured) => made.isInUse(isConfigured),
+      release() {
+        known.delete(key);
+        made.release();
+      },
+    });
+    return made;
+  };
+}

@@ -1,44 +1,38 @@
 /** The metrics of UDP sessions that share listener, rule and backend. Knows no sockets. */
 import type { FinishedSession, SessionCounts, SessionEnd, StartedSession } from '../udp/udp-observer.ts';
 import type { Cell, MetricCells } from './metric-cells.ts';
-import type { Labels } from './metric-families.ts';
-import { namesOf, type RequestNames } from './request-series.ts';
-import type { IsConfigured, Retention } from './retention.ts';
+import { keyOf, OpenSeries } from './open-series.ts';
+import type { RequestNames } from './request-series.ts';
+import { createIntern, type IsConfigured, type Retention } from './retention.ts';
 
 /** Told when a session is over, for the access log. */
 export type OnSession = (session: FinishedSession, names: RequestNames, reason: SessionEnd) => void;
 
+const families = { open: 'headgate_udp_sessions', ended: 'headgate_udp_sessions_ended_total' } as const;
+
 class SessionSeries implements SessionCounts {
-  readonly #names: RequestNames;
-  readonly #keys: { readonly listener: string; readonly rule: string; readonly backend: string };
+  readonly #open: OpenSeries;
   readonly #cells: MetricCells;
   readonly #onSession: OnSession;
-  readonly #open: Cell;
   readonly #requestDatagrams: Cell;
   readonly #requestBytes: Cell;
   readonly #responseDatagrams: Cell;
   readonly #responseBytes: Cell;
-  readonly #ended = new Map<SessionEnd, Cell>();
 
   constructor(session: StartedSession, cells: MetricCells, onSession: OnSession) {
-    const { listener, rule, backend } = session;
-    this.#names = namesOf(listener, rule, backend);
-    this.#keys = { listener: listener.key, rule: rule.key, backend: backend.key };
+    this.#open = new OpenSeries(session, cells, families);
     this.#cells = cells;
     this.#onSession = onSession;
-    const [request, response]: Labels[] = [
-      { ...this.#names, direction: 'request' },
-      { ...this.#names, direction: 'response' },
-    ];
-    this.#open = cells.cell('headgate_udp_sessions', { ...this.#names });
-    this.#requestDatagrams = cells.cell('headgate_udp_datagrams_total', request!);
-    this.#requestBytes = cells.cell('headgate_udp_bytes_total', request!);
-    this.#responseDatagrams = cells.cell('headgate_udp_datagrams_total', response!);
-    this.#responseBytes = cells.cell('headgate_udp_bytes_total', response!);
+    const request = { ...this.#open.names, direction: 'request' };
+    const response = { ...this.#open.names, direction: 'response' };
+    this.#requestDatagrams = cells.cell('headgate_udp_datagrams_total', request);
+    this.#requestBytes = cells.cell('headgate_udp_bytes_total', request);
+    this.#responseDatagrams = cells.cell('headgate_udp_datagrams_total', response);
+    this.#responseBytes = cells.cell('headgate_udp_bytes_total', response);
   }
 
   begin(): void {
-    this.#open.add(1);
+    this.#open.begin();
   }
 
   onRequest(bytes: number): void {
@@ -52,26 +46,18 @@ class SessionSeries implements SessionCounts {
   }
 
   onEnd(session: FinishedSession, reason: SessionEnd): void {
-    this.#open.add(-1);
-    let cell = this.#ended.get(reason);
-    if (cell === undefined) {
-      cell = this.#cells.cell('headgate_udp_sessions_ended_total', { ...this.#names, reason });
-      this.#ended.set(reason, cell);
-    }
-    cell.add(1);
-    this.#onSession(session, this.#names, reason);
+    this.#open.end(reason);
+    this.#onSession(session, this.#open.names, reason);
   }
 
   isInUse(isConfigured: IsConfigured): boolean {
-    const { listener, rule, backend } = this.#keys;
-    const isNamed =
-      isConfigured('listeners', listener) && isConfigured('rules', rule) && isConfigured('backends', backend);
-    return isNamed || this.#open.value !== 0;
+    return this.#open.isInUse(isConfigured);
   }
 
   release(): void {
+    this.#open.release();
     const counts = [this.#requestDatagrams, this.#requestBytes, this.#responseDatagrams, this.#responseBytes];
-    for (const cell of [this.#open, ...counts, ...this.#ended.values()]) this.#cells.release(cell);
+    for (const cell of counts) this.#cells.release(cell);
   }
 }
 
@@ -81,22 +67,9 @@ export function createSessionSeries(
   retention: Retention,
   onSession: OnSession,
 ): (session: StartedSession) => SessionCounts {
-  const known = new Map<string, SessionSeries>();
+  const intern = createIntern<SessionSeries>(retention);
   return (session) => {
-    const key = `${session.listener.key} ${session.rule.key} ${session.backend.key}`;
-    let series = known.get(key);
-    if (series === undefined) {
-      const made = new SessionSeries(session, cells, onSession);
-      series = made;
-      known.set(key, made);
-      retention.add({
-        isInUse: (isConfigured) => made.isInUse(isConfigured),
-        release() {
-          known.delete(key);
-          made.release();
-        },
-      });
-    }
+    const series = intern(keyOf(session), () => new SessionSeries(session, cells, onSession));
     series.begin();
     return series;
   };

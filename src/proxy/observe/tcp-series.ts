@@ -1,34 +1,33 @@
 /** The metrics of connections that share listener, rule and backend and are carried as bytes. Knows no sockets. */
 import type { FinishedTcp, StartedTcp, TcpCounts, TcpEnd } from '../tcp/tcp-observer.ts';
 import type { Cell, MetricCells } from './metric-cells.ts';
-import { namesOf, type RequestNames } from './request-series.ts';
-import type { IsConfigured, Retention } from './retention.ts';
+import { keyOf, OpenSeries } from './open-series.ts';
+import type { RequestNames } from './request-series.ts';
+import { createIntern, type IsConfigured, type Retention } from './retention.ts';
 
 /** Told when a connection is over, for the access log. */
 export type OnTcp = (connection: FinishedTcp, names: RequestNames, reason: TcpEnd) => void;
 
+const families = { open: 'headgate_tcp_connections', ended: 'headgate_tcp_connections_ended_total' } as const;
+
 class TcpSeries implements TcpCounts {
-  readonly #names: RequestNames;
-  readonly #keys: { readonly listener: string; readonly rule: string; readonly backend: string };
+  readonly #open: OpenSeries;
   readonly #cells: MetricCells;
   readonly #onTcp: OnTcp;
-  readonly #open: Cell;
   readonly #request: Cell;
   readonly #response: Cell;
-  readonly #ended = new Map<TcpEnd, Cell>();
 
-  constructor({ listener, rule, backend }: StartedTcp, cells: MetricCells, onTcp: OnTcp) {
-    this.#names = namesOf(listener, rule, backend);
-    this.#keys = { listener: listener.key, rule: rule.key, backend: backend.key };
+  constructor(connection: StartedTcp, cells: MetricCells, onTcp: OnTcp) {
+    this.#open = new OpenSeries(connection, cells, families);
     this.#cells = cells;
     this.#onTcp = onTcp;
-    this.#open = cells.cell('headgate_tcp_connections', { ...this.#names });
-    this.#request = cells.cell('headgate_tcp_bytes_total', { ...this.#names, direction: 'request' });
-    this.#response = cells.cell('headgate_tcp_bytes_total', { ...this.#names, direction: 'response' });
+    const { names } = this.#open;
+    this.#request = cells.cell('headgate_tcp_bytes_total', { ...names, direction: 'request' });
+    this.#response = cells.cell('headgate_tcp_bytes_total', { ...names, direction: 'response' });
   }
 
   begin(): void {
-    this.#open.add(1);
+    this.#open.begin();
   }
 
   onRequest(bytes: number): void {
@@ -40,25 +39,17 @@ class TcpSeries implements TcpCounts {
   }
 
   onEnd(connection: FinishedTcp, reason: TcpEnd): void {
-    this.#open.add(-1);
-    let cell = this.#ended.get(reason);
-    if (cell === undefined) {
-      cell = this.#cells.cell('headgate_tcp_connections_ended_total', { ...this.#names, reason });
-      this.#ended.set(reason, cell);
-    }
-    cell.add(1);
-    this.#onTcp(connection, this.#names, reason);
+    this.#open.end(reason);
+    this.#onTcp(connection, this.#open.names, reason);
   }
 
   isInUse(isConfigured: IsConfigured): boolean {
-    const { listener, rule, backend } = this.#keys;
-    const isNamed =
-      isConfigured('listeners', listener) && isConfigured('rules', rule) && isConfigured('backends', backend);
-    return isNamed || this.#open.value !== 0;
+    return this.#open.isInUse(isConfigured);
   }
 
   release(): void {
-    for (const cell of [this.#open, this.#request, this.#response, ...this.#ended.values()]) this.#cells.release(cell);
+    this.#open.release();
+    for (const cell of [this.#request, this.#response]) this.#cells.release(cell);
   }
 }
 
@@ -68,22 +59,9 @@ export function createTcpSeries(
   retention: Retention,
   onTcp: OnTcp,
 ): (connection: StartedTcp) => TcpCounts {
-  const known = new Map<string, TcpSeries>();
+  const intern = createIntern<TcpSeries>(retention);
   return (connection) => {
-    const key = `${connection.listener.key} ${connection.rule.key} ${connection.backend.key}`;
-    let series = known.get(key);
-    if (series === undefined) {
-      const made = new TcpSeries(connection, cells, onTcp);
-      series = made;
-      known.set(key, made);
-      retention.add({
-        isInUse: (isConfigured) => made.isInUse(isConfigured),
-        release() {
-          known.delete(key);
-          made.release();
-        },
-      });
-    }
+    const series = intern(keyOf(connection), () => new TcpSeries(connection, cells, onTcp));
     series.begin();
     return series;
   };
