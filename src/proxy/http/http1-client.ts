@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { Limits } from '../limits.ts';
+import { waitingBytes } from './direct-write.ts';
 import { ChunkedDecoder } from './chunked.ts';
 import type { FieldList } from './fields.ts';
 import { HeadReader } from './head-reader.ts';
@@ -228,7 +229,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   /** The backend does not take what was sent: from now on it has to show that it goes on reading. */
   onBlocked(): void {
     if (!this.isConnected) return;
-    this.#stalledBytes = this.#socket.writableLength;
+    this.#stalledBytes = waitingBytes(this.#socket);
     this.#arm(this.#options.limits.bodyIdleTimeoutMs);
   }
 
@@ -255,7 +256,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   }
 
   #onStalled(): void {
-    const waiting = this.#socket.writableLength;
+    const waiting = waitingBytes(this.#socket);
     if (waiting === 0) return;
     if (waiting < this.#stalledBytes) this.onBlocked();
     else this.#fail('Reset', `nothing of the request was taken for ${this.#options.limits.bodyIdleTimeoutMs} ms`);
@@ -274,7 +275,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   #onConnect(): void {
     this.isConnected = true;
     this.#options.wheel.disarm(this.#deadline);
-    if (this.#socket.writableLength > 0) this.onBlocked();
+    if (waitingBytes(this.#socket) > 0) this.onBlocked();
     this.#options.owner.onConnected();
   }
 

@@ -3,6 +3,7 @@
  * Latin1 text waits in a string, which is the cheapest thing to write; larger data goes out as one copied Buffer. Knows no message.
  */
 import type { Socket } from 'node:net';
+import { waitingBytes, writeText } from './direct-write.ts';
 import { readLatin1, writeLatin1 } from './latin1.ts';
 import { SLAB_BYTES, takeSlab } from './slab-pool.ts';
 
@@ -50,18 +51,23 @@ export class Http1Output {
   /** Writes what was gathered. False as in `data`. */
   flush(): boolean {
     const text = this.#text;
-    if (text === '') return this.#isTaken(!this.#socket.writableNeedDrain);
+    if (text === '') return waitingBytes(this.#socket) === 0 || isBelowMark(this.#socket);
     this.#text = '';
-    return this.#isTaken(this.#socket.write(text, 'latin1'));
+    return this.#isTaken(writeText(this.#socket, text));
   }
 
   /** A write as large as the high water mark is reported as too much even where the kernel took it whole. */
   #isTaken(isBelowMark: boolean): boolean {
-    return isBelowMark || this.#socket.writableLength === 0;
+    return isBelowMark || waitingBytes(this.#socket) === 0;
   }
 
   /** Forgets what was gathered. */
   discard(): void {
     this.#text = '';
   }
+}
+
+/** What waits below the stream (`writeText`) has no mark: it is always waited for. */
+function isBelowMark({ writableLength, writableNeedDrain }: Socket): boolean {
+  return writableLength > 0 && !writableNeedDrain;
 }

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { Limits } from '../limits.ts';
+import { waitingBytes } from './direct-write.ts';
 import { ChunkedDecoder } from './chunked.ts';
 import { FieldList } from './fields.ts';
 import { HeadReader } from './head-reader.ts';
@@ -238,7 +239,7 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   }
 
   onBlocked(): void {
-    this.#stalledBytes = this.#socket.writableLength;
+    this.#stalledBytes = waitingBytes(this.#socket);
     this.#arm(this.#limits.bodyIdleTimeoutMs);
   }
 
@@ -281,9 +282,9 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   }
 
   onDeadline(): void {
-    if (this.#socket.writableLength > 0) {
+    if (waitingBytes(this.#socket) > 0) {
       // The client takes something, if little.
-      if (this.#socket.writableLength < this.#stalledBytes) this.onBlocked();
+      if (waitingBytes(this.#socket) < this.#stalledBytes) this.onBlocked();
       else this.#destroy('WriteTimeout');
     } else if (this.#phase === Phase.busy) {
       if (this.#socket.bytesWritten > this.#writtenBytes) this.#watchProgress();

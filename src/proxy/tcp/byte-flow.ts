@@ -3,6 +3,7 @@
  * What comes before the other one stands is held. Knows neither which direction it is nor why.
  */
 import type net from 'node:net';
+import { waitingBytes, writeText } from '../http/direct-write.ts';
 import { readLatin1 } from '../http/latin1.ts';
 import { SLAB_BYTES, takeSlab } from '../http/slab-pool.ts';
 import type { Receiver } from '../http/socket-io.ts';
@@ -37,7 +38,7 @@ export class ByteFlow implements Receiver {
     this.#sink = sink;
     const held = this.#held;
     this.#held = null;
-    const isReady = held === null || sink.write(held) || sink.writableLength === 0;
+    const isReady = held === null || sink.write(held) || waitingBytes(sink) === 0;
     if (this.isEnded) sink.end();
     else if (isReady) this.resume();
   }
@@ -91,12 +92,12 @@ export class ByteFlow implements Receiver {
 function write(sink: net.Socket, buffer: Buffer, start: number, end: number): boolean {
   const length = end - start;
   let isBelowMark: boolean;
-  if (length <= TEXT_BYTES) isBelowMark = sink.write(readLatin1(buffer, start, end), 'latin1');
+  if (length <= TEXT_BYTES) isBelowMark = writeText(sink, readLatin1(buffer, start, end));
   else if (length <= SLAB_BYTES) {
     const slab = takeSlab();
     buffer.copy(slab.buffer, 0, start, end);
     isBelowMark = sink.write(slab.buffer.subarray(0, length), slab.release);
   } else isBelowMark = sink.write(Buffer.from(buffer.subarray(start, end)));
   // A write as large as the high water mark is reported as too much even where the kernel took it whole.
-  return isBelowMark || sink.writableLength === 0;
+  return isBelowMark || waitingBytes(sink) === 0;
 }

@@ -3,6 +3,7 @@
  * its own end. Knows neither protocols nor how the endpoint was chosen; the port knows it by its client's socket.
  */
 import type net from 'node:net';
+import { waitingBytes } from '../http/direct-write.ts';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { BackendConfig, ProxyProtocolVersion } from '../../contract/gateway-config.ts';
 import { connectSocket, type ConnectTarget, type Receiver } from '../http/socket-io.ts';
@@ -189,7 +190,7 @@ export class TcpConnection implements DeadlineOwner {
   }
 
   #carried(): number {
-    const waiting = this.#client.writableLength + (this.#upstream?.writableLength ?? 0);
+    const waiting = waitingBytes(this.#client) + (this.#upstream === null ? 0 : waitingBytes(this.#upstream));
     return this.#request.bytes + this.#response.bytes - waiting;
   }
 
