@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { startEcho } from '../../../examples/echo.ts';
 import { freePort, startHeadgate, type RunningHeadgate } from '../../../test/headgate.ts';
@@ -58,20 +58,69 @@ async function runToEnd(...args: readonly string[]): Promise<{ code: number | nu
   return { code, stderr, stdout };
 }
 
+/** One process for what does not change it: a route to a Service, and one to a port that is given on the command line. */
+let shared: Awaited<ReturnType<typeof start>>;
+before(async () => {
+  const mine = httpRoute('mine', {
+    hostnames: ['mine.test'],
+    rules: [{ backendRefs: [{ name: 'mine', port: 8000 }] }],
+  });
+  const flags = ['--access-log', 'json', '--backend', `test/mine:8000=localhost:${echoPort}`];
+  shared = await start({ hostnames: ['echo.example.com'], rules: toEcho }, flags);
+  await shared.headgate.write('mine.yaml', manifests(mine));
+});
+after(async () => assert.equal(await shared.headgate.stop(), 0));
+
+/** What is answered for a hostname. */
+async function ask(host: string, path = '/'): Promise<string> {
+  return (await execute('curl', ['-s', '-H', `Host: ${host}`, `${shared.url}${path}`], { timeout: 60_000 })).stdout;
+}
+
 test('piped, it tells in JSON lines what it serves, and its curl line works', async () => {
-  const { headgate } = await start({ hostnames: ['echo.example.com'], rules: toEcho });
-  try {
-    await until(() => headgate.output().includes('Serving'), 'the report is written');
-    const all = records(headgate);
-    const listener = all.find(({ message }) => message === 'listener');
-    assert.equal(listener?.state, 'ok');
-    assert.equal(all.find(({ message }) => message === 'backend')?.ready, 1);
-    const command = String(all.find(({ message }) => message === 'try')?.command);
-    const { stdout } = await execute('bash', ['-c', command], { timeout: 60_000 });
-    assert.match(stdout, /^echo GET \/\nhost: echo\.example\.com:\d+\n/);
-  } finally {
-    assert.equal(await headgate.stop(), 0);
-  }
+  const { headgate } = shared;
+  await until(() => headgate.output().includes('Serving'), 'the report is written');
+  const all = records(headgate);
+  const listener = all.find(({ message }) => message === 'listener');
+  assert.equal(listener?.state, 'ok');
+  assert.equal(all.find(({ message }) => message === 'backend')?.ready, 1);
+  const command = String(all.find(({ message }) => message === 'try')?.command);
+  const { stdout } = await execute('bash', ['-c', command], { timeout: 60_000 });
+  assert.match(stdout, /^echo GET \/\nhost: echo\.example\.com:\d+\n/);
+});
+
+test('a Service port is a local process with --backend, with no document of it', async () => {
+  await until(async () => (await ask('mine.test')).startsWith('echo GET'), 'it is asked');
+});
+
+test('the admin API tells status, configuration and metrics', async () => {
+  const { headgate } = shared;
+  await ask('echo.example.com');
+  const status = (await (await fetch(`${headgate.admin}/status`)).json()) as {
+    items: {
+      kind: string;
+      status: { conditions?: { type: string; status: string; lastTransitionTime: string }[] };
+    }[];
+  };
+  const web = status.items.find(({ kind }) => kind === 'Gateway');
+  const programmed = web?.status.conditions?.find(({ type }) => type === 'Programmed');
+  assert.equal(programmed?.status, 'True');
+  assert.ok(Date.parse(programmed.lastTransitionTime) > 0);
+  const config = (await (await fetch(`${headgate.admin}/config`)).json()) as { backends: object; endpoints: object };
+  assert.deepEqual(Object.keys(config.endpoints).toSorted(), Object.keys(config.backends).toSorted());
+  const counted = /^headgate_requests_total\{[^}]*code="200"[^}]*\} [1-9]\d*$/m;
+  await until(
+    async () => counted.test(await (await fetch(`${headgate.admin}/metrics`)).text()),
+    'the request is counted',
+  );
+});
+
+test('the access log is written where it is asked for', async () => {
+  const { headgate } = shared;
+  await ask('echo.example.com', '/seen?x=1');
+  await until(() => headgate.output().includes('/seen?x=1'), 'the line is written');
+  const line = records(headgate).find(({ path }) => path === '/seen?x=1');
+  assert.equal(line?.status, 200);
+  assert.equal(line?.endpoint, `127.0.0.1:${echoPort}`);
 });
 
 test('an edit is told with its name and time, a broken one with its place, and the last good version stays', async () => {
@@ -88,42 +137,6 @@ test('an edit is told with its name and time, a broken one with its place, and t
     assert.match(await (await fetch(url)).text(), /^echo GET/);
     await headgate.write('route.yaml', manifests(httpRoute('r', { rules: toEcho })));
     await told(/route\.yaml is in order again/);
-  } finally {
-    assert.equal(await headgate.stop(), 0);
-  }
-});
-
-test('a Service port is a local process with --backend, with no document of it', async () => {
-  const spec = { rules: [{ backendRefs: [{ name: 'mine', port: 8000 }] }] };
-  const { headgate, url } = await start(spec, ['--backend', `test/mine:8000=localhost:${echoPort}`]);
-  try {
-    assert.match(await (await fetch(url)).text(), /^echo GET/);
-  } finally {
-    assert.equal(await headgate.stop(), 0);
-  }
-});
-
-test('the admin API tells status, configuration and metrics', async () => {
-  const { headgate, url } = await start();
-  try {
-    await (await fetch(url)).text();
-    const status = (await (await fetch(`${headgate.admin}/status`)).json()) as {
-      items: {
-        kind: string;
-        status: { conditions?: { type: string; status: string; lastTransitionTime: string }[] };
-      }[];
-    };
-    const web = status.items.find(({ kind }) => kind === 'Gateway');
-    const programmed = web?.status.conditions?.find(({ type }) => type === 'Programmed');
-    assert.equal(programmed?.status, 'True');
-    assert.ok(Date.parse(programmed.lastTransitionTime) > 0);
-    const config = (await (await fetch(`${headgate.admin}/config`)).json()) as { backends: object; endpoints: object };
-    assert.deepEqual(Object.keys(config.endpoints), Object.keys(config.backends));
-    const counted = /^headgate_requests_total\{[^}]*code="200"[^}]*\} 1$/m;
-    await until(
-      async () => counted.test(await (await fetch(`${headgate.admin}/metrics`)).text()),
-      'the request is counted',
-    );
   } finally {
     assert.equal(await headgate.stop(), 0);
   }
@@ -261,19 +274,6 @@ test('a reader of its output that goes away does not end it', async () => {
   assert.equal(await headgate.stop(), 0);
 });
 
-test('the access log is written where it is asked for', async () => {
-  const { headgate, url } = await start({ rules: toEcho }, ['--access-log', 'json']);
-  try {
-    await (await fetch(`${url}/seen?x=1`)).text();
-    await until(() => headgate.output().includes('/seen?x=1'), 'the line is written');
-    const line = records(headgate).find(({ path }) => path === '/seen?x=1');
-    assert.equal(line?.status, 200);
-    assert.equal(line?.endpoint, `127.0.0.1:${echoPort}`);
-  } finally {
-    assert.equal(await headgate.stop(), 0);
-  }
-});
-
 test('on request it is a readable page', async () => {
   const { headgate } = await start({ rules: toEcho }, ['--log-format', 'text']);
   try {
@@ -283,12 +283,4 @@ test('on request it is a readable page', async () => {
   } finally {
     assert.equal(await headgate.stop(), 0);
   }
-});
-
-test('a folder that goes away later harms nothing', async () => {
-  const { headgate, url } = await start();
-  await writeFile(join(headgate.folder, 'note.txt'), 'no manifest');
-  await rm(join(headgate.folder, 'note.txt'));
-  assert.match(await (await fetch(url)).text(), /^echo GET/);
-  assert.equal(await headgate.stop(), 0);
 });
