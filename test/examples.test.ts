@@ -56,7 +56,7 @@ async function stop(headgate: ChildProcess): Promise<void> {
 async function walk(folder: string, steps: readonly Step[]): Promise<void> {
   const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
   for (const { command, expected } of steps) {
-    const { stdout } = await run('bash', ['-c', command], { cwd: folder, env, timeout: 60_000 }).catch(
+    const { stdout, stderr } = await run('bash', ['-c', command], { cwd: folder, env, timeout: 60_000 }).catch(
       (error) => error,
     );
     const lines = String(stdout)
@@ -64,7 +64,7 @@ async function walk(folder: string, steps: readonly Step[]): Promise<void> {
       .split('\n')
       .filter((line, i, all) => all.length > 1 || line !== '');
     const isRight = lines.length === expected.length && lines.every((line, i) => isAsExpected(line, expected[i]!));
-    assert.ok(isRight, `$ ${command}\nprinted:\n${lines.join('\n')}\nexpected:\n${expected.join('\n')}`);
+    assert.ok(isRight, `$ ${command}\nprinted:\n${lines.join('\n')}\n${stderr}expected:\n${expected.join('\n')}`);
   }
 }
 
