@@ -222,11 +222,19 @@ function ruleForm(rule: GatewayConfig['rules'][Key], config: GatewayConfig): unk
   return dropEmpty(form);
 }
 
-function backendText({ protocol, tls, proxyProtocol }: GatewayConfig['backends'][Key]): string {
-  const proxied = proxyProtocol ? `, PROXY ${proxyProtocol}` : '';
+function backendText(backend: GatewayConfig['backends'][Key]): string {
+  const { protocol, tls, proxyProtocol, healthCheck } = backend;
+  const proxied = `${proxyProtocol ? `, PROXY ${proxyProtocol}` : ''}${healthCheck ? `, ${probeText(healthCheck)}` : ''}`;
   if (!tls) return `${protocol}${proxied}`;
   const names = (tls.subjectAltNames ?? []).map(({ type, value }) => `, ${type} ${value}`).join('');
   return `${protocol} as ${tls.serverName}${names}${tls.ca === undefined ? '' : ', by its CA'}${proxied}`;
+}
+
+function probeText({ probe, ...times }: NonNullable<GatewayConfig['backends'][Key]['healthCheck']>): string {
+  const { type, ...rest } = probe;
+  const what = Object.values(rest).flat().join(' ');
+  const { intervalMs, timeoutMs, unhealthyThreshold, healthyThreshold } = times;
+  return `probed by ${type}${what && ` ${what}`} each ${intervalMs} ms for ${timeoutMs} ms, ${unhealthyThreshold} down ${healthyThreshold} up`;
 }
 
 /** Conditions as `Type: Status Reason`, with the message where something is wrong; the generation is always the newest. */

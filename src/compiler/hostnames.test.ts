@@ -1,7 +1,7 @@
 /** Hostnames and durations: the small grammars of the Gateway API. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseDuration } from './durations.ts';
+import { parseDuration } from '../model/duration.ts';
 import { compareHostnames, intersectHostnames, isCovered, normaliseHostname } from './hostnames.ts';
 
 test('two hostnames meet in the more specific one', () => {

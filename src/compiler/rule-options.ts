@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { RetryConfig, RuleConfig, SessionPersistenceConfig } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
-import { parseDuration } from './durations.ts';
+import { parseDuration } from '../model/duration.ts';
 import type { RouteRule, SessionPersistence } from './resource-types.ts';
 
 /** Features of the conformance suite that exist because of this file. */

@@ -208,7 +208,34 @@ export interface BackendConfig {
   readonly proxyProtocol?: ProxyProtocolVersion;
   readonly loadBalancing: LoadBalancing;
   readonly connectTimeoutMs?: number;
+  /** Absent: endpoints are judged by the requests that they answer only. */
+  readonly healthCheck?: HealthCheckConfig;
 }
+
+/** How each endpoint of a backend is probed. */
+export interface HealthCheckConfig {
+  readonly probe: HealthProbe;
+  readonly intervalMs: number;
+  /** Of one probe, from the connection on. */
+  readonly timeoutMs: number;
+  /** Probes in a row that change what is thought of an endpoint. */
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+}
+
+export type HealthProbe =
+  | {
+      readonly type: 'HTTP';
+      /** Origin form: path and query. */
+      readonly path: string;
+      /** Absent: address and port of the endpoint. */
+      readonly hostname?: string;
+      /** Absent: 200 to 399. */
+      readonly expectedStatuses?: readonly number[];
+    }
+  /** `grpc.health.v1.Health/Check`; an empty service is the server as a whole. */
+  | { readonly type: 'GRPC'; readonly service: string }
+  | { readonly type: 'TCP' };
 
 /** `V1` is a line of text, `V2` is binary. */
 export type ProxyProtocolVersion = 'V1' | 'V2';

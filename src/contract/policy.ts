@@ -1,7 +1,7 @@
 /** What a policy is (GEP-713): one value with the kinds it may target and how its spec is compiled. Whom it hits is not its business. */
 import type { OwnKind } from '../model/own-kinds.ts';
 import type { Resource } from '../model/resources.ts';
-import type { BackendTls, ListenerConfig, ProxyProtocolVersion } from './gateway-config.ts';
+import type { BackendConfig, ListenerConfig } from './gateway-config.ts';
 import type { Problem } from './problem.ts';
 
 /** A kind that `targetRefs` may name. */
@@ -27,7 +27,7 @@ export interface PolicyCompileContext {
 
 /** What a policy does to the backends it targets: the fields that it sets. */
 export type BackendEffect =
-  | { readonly tls?: BackendTls; readonly proxyProtocol?: ProxyProtocolVersion }
+  | Pick<BackendConfig, 'tls' | 'proxyProtocol' | 'healthCheck'>
   /** Nothing may be sent there as long as the policy is broken: requests are answered with 500. */
   | { readonly refused: Problem };
 

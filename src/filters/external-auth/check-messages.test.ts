@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import * as fc from 'fast-check';
 import { decodeCheckResponse } from './check-messages.ts';
-import { decodeMessage, encodeMessage } from './protobuf.ts';
+import { decodeMessage, encodeMessage } from '../../lib/protobuf.ts';
 
 type Part = readonly [field: number, value: string | number | Uint8Array];
 

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Exchange } from '../../contract/exchange.ts';
 import { fieldValueOf, isConnectionField, isFieldName, isFieldValue } from '../field-text.ts';
-import { decodeMessage, encodeMessage, type Message } from './protobuf.ts';
+import { decodeMessage, encodeMessage, type Message } from '../../lib/protobuf.ts';
 
 /** `headers`: lower-case names of those that are sent; empty: all. `body`: undefined where it is not sent. */
 export function encodeCheckRequest(

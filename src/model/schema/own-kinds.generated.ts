@@ -132,6 +132,137 @@ export const ownKinds: readonly OwnKind[] = [
     }
   },
   {
+    "kind": "HealthCheckPolicy",
+    "plural": "healthcheckpolicies",
+    "description": "Asks the endpoints of a Service whether they are well, and leaves out those that are not.",
+    "hasStatus": true,
+    "schema": {
+      "type": "object",
+      "required": [
+        "targetRefs",
+        "type"
+      ],
+      "properties": {
+        "targetRefs": {
+          "type": "array",
+          "minItems": 1,
+          "maxItems": 16,
+          "description": "Services of the same namespace.",
+          "items": {
+            "type": "object",
+            "required": [
+              "group",
+              "kind",
+              "name"
+            ],
+            "properties": {
+              "group": {
+                "type": "string",
+                "maxLength": 253,
+                "description": "Empty: the group of Services."
+              },
+              "kind": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 63,
+                "description": "Service."
+              },
+              "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 253,
+                "description": "Name of the Service."
+              },
+              "sectionName": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 253,
+                "description": "A port of the Service, by its name; all by default."
+              }
+            }
+          }
+        },
+        "type": {
+          "type": "string",
+          "enum": [
+            "HTTP",
+            "GRPC",
+            "TCP"
+          ],
+          "description": "What an endpoint is asked: a GET request, the gRPC health protocol, or only for a connection."
+        },
+        "interval": {
+          "type": "string",
+          "pattern": "^([0-9]{1,5}(h|m|s|ms)){1,4}$",
+          "default": "10s",
+          "description": "From one probe of an endpoint to the next."
+        },
+        "timeout": {
+          "type": "string",
+          "pattern": "^([0-9]{1,5}(h|m|s|ms)){1,4}$",
+          "default": "1s",
+          "description": "How long a probe may take."
+        },
+        "unhealthyThreshold": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 100,
+          "default": 3,
+          "description": "So many probes in a row that fail make an endpoint unhealthy."
+        },
+        "healthyThreshold": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 100,
+          "default": 1,
+          "description": "So many probes in a row that succeed make it healthy again."
+        },
+        "http": {
+          "type": "object",
+          "description": "Of type HTTP.",
+          "properties": {
+            "path": {
+              "type": "string",
+              "maxLength": 1024,
+              "pattern": "^/[!-~]*$",
+              "description": "What is asked for, with a query where there is one; / by default."
+            },
+            "hostname": {
+              "type": "string",
+              "minLength": 1,
+              "maxLength": 253,
+              "pattern": "^[A-Za-z0-9.-]+$",
+              "description": "The Host of the request; the address of the endpoint by default."
+            },
+            "expectedStatuses": {
+              "type": "array",
+              "minItems": 1,
+              "maxItems": 16,
+              "items": {
+                "type": "integer",
+                "minimum": 200,
+                "maximum": 599
+              },
+              "description": "Answers of a healthy endpoint; 200 to 399 by default."
+            }
+          }
+        },
+        "grpc": {
+          "type": "object",
+          "description": "Of type GRPC.",
+          "properties": {
+            "service": {
+              "type": "string",
+              "maxLength": 253,
+              "pattern": "^[!-~]*$",
+              "description": "Which service is asked about; the server as a whole by default."
+            }
+          }
+        }
+      }
+    }
+  },
+  {
     "kind": "GatewayParameters",
     "plural": "gatewayparameters",
     "description": "Settings for what a Gateway gets in a cluster, named by parametersRef of a Gateway or a GatewayClass.",
