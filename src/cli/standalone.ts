@@ -23,6 +23,7 @@ import { policyDefinitions } from '../policies/index.ts';
 import type { Infrastructure, InfrastructureEvents } from '../infrastructure/infrastructure.ts';
 import { kinds } from '../model/kinds.ts';
 import { createEndpointNotes } from './endpoint-notes.ts';
+import type { HealthChange } from '../proxy/health/health-checks.ts';
 import { byWhom } from './system-errors.ts';
 import { WorkerProxies } from './worker-proxies.ts';
 
@@ -42,6 +43,8 @@ export interface StandaloneOptions {
   onEvent(event: ControllerEvent): void;
   /** Something a person should see, such as a worker that is being replaced. */
   onTrouble(message: string): void;
+  /** Health checks found that an endpoint is unhealthy, or well again. */
+  onHealth(change: HealthChange): void;
 }
 
 /** What is different where the resources come from a cluster. */
@@ -76,7 +79,15 @@ export class Standalone {
     };
     this.#infrastructure =
       options.createInfrastructure?.(channel, events) ??
-      new WorkerProxies({ workers, defaultAddresses, accessLog, ports, channel, ...events });
+      new WorkerProxies({
+        workers,
+        defaultAddresses,
+        accessLog,
+        ports,
+        channel,
+        onHealth: options.onHealth,
+        ...events,
+      });
   }
 
   get view(): ControllerView {

@@ -1,10 +1,18 @@
-/** The proxy workers of this process with what they report: metrics and access log. Who feeds them is not its business. */
+/**
+ * The proxy workers of this process with what they share: health checks, metrics and access log. Who feeds them is not its
+ * business.
+ */
 import type { CertificateConfig, Table } from '../contract/gateway-config.ts';
+import { DeadlineWheel } from '../lib/deadline-wheel.ts';
 import type { Infrastructure, InfrastructureEvents, MessageFeed } from '../infrastructure/infrastructure.ts';
 import { Workers } from '../infrastructure/workers.ts';
+import { type HealthChange, HealthChecks } from '../proxy/health/health-checks.ts';
+import { createProbe } from '../proxy/health/probe.ts';
+import { defaultLimits } from '../proxy/limits.ts';
 import { createLogSink, type LogSink } from '../proxy/observe/log-sink.ts';
 import { MetricsHub } from '../proxy/observe/metrics-hub.ts';
 import type { WorkerReport } from '../proxy/observe/observer.ts';
+import { nameOfBackend } from '../proxy/observe/request-series.ts';
 import { workerDataFor, workerEntry } from './worker-start.ts';
 
 export interface WorkerProxiesOptions extends InfrastructureEvents {
@@ -15,6 +23,8 @@ export interface WorkerProxiesOptions extends InfrastructureEvents {
   /** `Shared`: replicas of this process may listen on the same ports. */
   readonly ports: 'Exclusive' | 'Shared';
   readonly channel: MessageFeed;
+  /** Health checks found that an endpoint is unhealthy, or well again. */
+  onHealth(change: HealthChange): void;
 }
 
 /** What of the access log may still be on its way to a slow reader when the process ends. */
@@ -24,10 +34,25 @@ export class WorkerProxies implements Infrastructure {
   readonly #workers: Workers;
   readonly #metrics = new MetricsHub();
   readonly #accessLog: LogSink = createLogSink({ fd: 1 });
+  readonly #channel: MessageFeed;
+  /** Of the connections that probes make. */
+  readonly #wheel = new DeadlineWheel();
+  readonly #health: HealthChecks;
+  #endHealth = (): void => {};
 
-  constructor({ workers, defaultAddresses, accessLog, ports, ...options }: WorkerProxiesOptions) {
+  constructor({ workers, defaultAddresses, accessLog, ports, onHealth, ...options }: WorkerProxiesOptions) {
+    const health = new HealthChecks({
+      probe: createProbe({ limits: defaultLimits, wheel: this.#wheel }),
+      maxProbes: defaultLimits.healthProbes,
+      random: Math.random,
+      onChange: onHealth,
+    });
+    const { channel } = options;
+    this.#channel = channel;
+    this.#health = health;
     this.#workers = new Workers({
       ...options,
+      channel: { subscribe: (send) => both(channel.subscribe(send), health.subscribe(send)) },
       count: workers,
       entry: workerEntry,
       workerData: workerDataFor({ workers, defaultAddresses, accessLog, ports }),
@@ -37,15 +62,19 @@ export class WorkerProxies implements Infrastructure {
   }
 
   start(): Promise<void> {
+    this.#wheel.start();
+    this.#endHealth = this.#channel.subscribe((message) => this.#health.take(message));
     return this.#workers.start();
   }
 
   async drain(graceMs: number): Promise<void> {
     await this.#workers.drain(graceMs);
+    this.#closeHealth();
     await this.#accessLog.flush(flushMs);
   }
 
   close(): Promise<void> {
+    this.#closeHealth();
     return this.#workers.close();
   }
 
@@ -56,8 +85,25 @@ export class WorkerProxies implements Infrastructure {
       const labels = { namespace: origin.namespace, secret: origin.name };
       this.#metrics.set('headgate_certificate_expiry_timestamp_seconds', labels, notAfterMs / 1000);
     }
+    this.#countEndpoints();
     this.#metrics.set('headgate_access_log_dropped_total', { at: 'output' }, this.#accessLog.droppedLines);
     return this.#metrics.render();
+  }
+
+  #closeHealth(): void {
+    this.#endHealth();
+    this.#health.close();
+    this.#wheel.close();
+  }
+
+  #countEndpoints(): void {
+    const name = 'headgate_probed_endpoints';
+    this.#metrics.clear(name);
+    for (const { backend, ...counts } of this.#health.counts()) {
+      const labels = { backend: nameOfBackend(backend) };
+      for (const state of ['healthy', 'unhealthy'] as const)
+        this.#metrics.set(name, { ...labels, state }, counts[state]);
+    }
   }
 
   #receive(worker: number, report: WorkerReport): void {
@@ -69,4 +115,11 @@ export class WorkerProxies implements Infrastructure {
     // The worker sees what is done, and drops what would be too much.
     this.#accessLog.write(text, lines, () => (new Float64Array(written)[0]! += text.length));
   }
+}
+
+function both(first: () => void, second: () => void): () => void {
+  return () => {
+    first();
+    second();
+  };
 }

@@ -13,6 +13,11 @@ export type ToProxy =
       readonly endpoints: EndpointsPatch;
     }
   | { readonly type: 'endpoints'; readonly endpoints: EndpointsPatch }
+  /**
+   * From the health checks of the process itself, so that it crosses no channel: by backend, all endpoints (`address:port`)
+   * that are unhealthy now. A backend that is not named keeps what it has.
+   */
+  | { readonly type: 'health'; readonly unhealthy: Readonly<Record<Key, readonly string[]>> }
   /** Finish what is in flight within `graceMs`, take nothing new, then say `drained`. */
   | { readonly type: 'drain'; readonly graceMs: number };
 

@@ -44,6 +44,8 @@ export const defaultLimits = {
   /** A backend that has requests and says nothing is asked whether it lives, and given up when it does not answer. */
   http2PingIntervalMs: 15_000,
   http2PingTimeoutMs: 10_000,
+  /** Of all health checks of a process, at a time. */
+  healthProbes: 64,
 };
 
 export type Limits = Readonly<typeof defaultLimits>;

@@ -140,6 +140,9 @@ export class Proxy {
       case 'endpoints':
         this.#applyEndpoints(message.endpoints, 'patch');
         return null;
+      case 'health':
+        this.#backends.applyHealth(message.unhealthy);
+        return null;
       case 'drain':
         await this.drain(message.graceMs);
         return { type: 'drained' };

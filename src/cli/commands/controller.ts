@@ -9,6 +9,7 @@ import { RemoteProxies, type RemoteProxiesOptions } from '../../infrastructure/r
 import { findAccess } from '../../kube/find-access.ts';
 import { Cluster } from '../cluster.ts';
 import { createNarrator } from '../narrator.ts';
+import { logHealthTo } from '../health-log.ts';
 import { onShutdownSignal } from '../shutdown.ts';
 import { Standalone } from '../standalone.ts';
 import { adminProblem } from '../system-errors.ts';
@@ -57,6 +58,7 @@ export async function controller(options: ControllerOptions): Promise<void> {
     }),
     onEvent: createNarrator({ log, style, write: (text) => output.write(text), defaultAddresses: [] }),
     onTrouble: (message) => log.error(message),
+    onHealth: logHealthTo(log),
   });
   const admin = await startAdminApi(pagesOf(standalone), {
     address: options.admin.host,

@@ -6,6 +6,7 @@ import { ChannelClient } from '../../channel/client.ts';
 import { startAdminApi, type AdminPages } from '../../controller/admin-api.ts';
 import { redactConfig } from '../../controller/redact.ts';
 import { outputTo } from '../../lib/output.ts';
+import { logHealthTo } from '../health-log.ts';
 import { onShutdownSignal } from '../shutdown.ts';
 import { adminProblem } from '../system-errors.ts';
 import { version } from '../version.ts';
@@ -51,6 +52,7 @@ export async function proxy(options: ProxyOptions): Promise<void> {
     },
     onRefused: (configVersion, message) => client.refuse(configVersion, message),
     onTrouble: (message) => log.error(message),
+    onHealth: logHealthTo(log),
   });
   const pages = pagesOf({ client, proxies, isReady: () => isServing });
   const { host: address, port } = options.admin;

@@ -9,6 +9,7 @@ import { createFileSource } from '../../sources/files.ts';
 import type { HostPort } from '../arguments.ts';
 import { checkPaths } from '../paths.ts';
 import { createNarrator } from '../narrator.ts';
+import { logHealthTo } from '../health-log.ts';
 import { onShutdownSignal } from '../shutdown.ts';
 import { Standalone } from '../standalone.ts';
 import { statusDocument } from '../status-document.ts';
@@ -43,6 +44,7 @@ export async function run(options: RunOptions): Promise<void> {
     accessLog: options.accessLog === 'auto' ? (output.isTerminal ? 'text' : 'off') : options.accessLog,
     onEvent: createNarrator({ log, style, write: (text) => output.write(text), defaultAddresses }),
     onTrouble: (message) => log.error(message),
+    onHealth: logHealthTo(log),
   });
   // Before anything listens for traffic: whoever cannot be asked how it is should not serve.
   const admin = await startAdminApi(pagesOf(standalone), {

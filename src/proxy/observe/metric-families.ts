@@ -65,6 +65,11 @@ export const metricFamilies = {
     labels: ['backend'],
     help: 'Connections to the endpoints of a backend: busy, idle and being set up.',
   },
+  headgate_probed_endpoints: {
+    type: 'gauge',
+    labels: ['backend', 'state'],
+    help: 'Endpoints of backends with a health check, by what their last probes say.',
+  },
   headgate_tcp_connections: {
     type: 'gauge',
     labels: requestNames,

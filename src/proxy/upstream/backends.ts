@@ -9,6 +9,8 @@ export class Backends {
   readonly #byKey = new Map<Key, PooledBackend>();
   /** Endpoints may be known before the backend is, and stay known while it is away. */
   readonly #endpoints = new Map<Key, readonly Endpoint[]>();
+  /** As active health checks found them; backends without any are not in it. */
+  readonly #unhealthy = new Map<Key, ReadonlySet<string>>();
   #table: Table<BackendConfig> = {};
   /** No longer named, as far as is known. */
   readonly #leaving = new Set<Key>();
@@ -49,6 +51,16 @@ export class Backends {
     }
   }
 
+  /** By backend, the names of all its endpoints that are unhealthy. */
+  applyHealth(unhealthy: Readonly<Record<Key, readonly string[]>>): void {
+    for (const key in unhealthy) {
+      const names = new Set(unhealthy[key]);
+      if (names.size === 0) this.#unhealthy.delete(key);
+      else this.#unhealthy.set(key, names);
+      this.#byKey.get(key)?.updateHealth(names);
+    }
+  }
+
   /** Closes what the newest table does not name. To be called once the snapshot that used it is replaced. */
   retire(): void {
     for (const key of this.#leaving) {
@@ -67,6 +79,8 @@ export class Backends {
   #add(key: Key, config: BackendConfig): void {
     const backend = new PooledBackend(key, config, this.#environment);
     backend.updateEndpoints(this.#endpoints.get(key) ?? []);
+    const unhealthy = this.#unhealthy.get(key);
+    if (unhealthy) backend.updateHealth(unhealthy);
     this.#byKey.set(key, backend);
   }
 }

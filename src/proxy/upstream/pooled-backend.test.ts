@@ -149,6 +149,29 @@ test('the last ready endpoint is used although it is left out', () => {
   assert.deepEqual(portsOf(backend), [1]);
 });
 
+test('unhealthy endpoints take no requests, also not of sessions; when all are unhealthy, all do', () => {
+  const { backend } = backendWith([endpointAt(1), endpointAt(2), endpointAt(3, terminating)]);
+  backend.updateHealth(new Set(['10.0.0.1:1']));
+  assert.deepEqual(portsOf(backend), [2]);
+  assert.equal(backend.pick({ ...any, sticky: '10.0.0.1:1' })!.endpoint.port, 2);
+  backend.updateEndpoints([endpointAt(1), endpointAt(2), endpointAt(4)]);
+  assert.deepEqual(portsOf(backend), [2, 4]);
+  backend.updateHealth(new Set([1, 2, 4].map((port) => `10.0.0.1:${port}`)));
+  assert.deepEqual(portsOf(backend), [1, 2, 4]);
+  backend.updateHealth(new Set());
+  assert.deepEqual(portsOf(backend), [1, 2, 4]);
+});
+
+test('what health checks found is kept for a backend that is not there yet', () => {
+  const backends = new Backends(createWorld().environment);
+  backends.applyHealth({ a: ['10.0.0.1:1'] });
+  backends.applyEndpoints({ a: [endpointAt(1), endpointAt(2)] });
+  backends.applyConfig({ a: plainBackend });
+  assert.deepEqual(portsOf(backends.get('a')!), [2]);
+  backends.applyHealth({ a: [] });
+  assert.deepEqual(portsOf(backends.get('a')!), [1, 2]);
+});
+
 test('an endpoint overflows when too many requests wait for a connection', () => {
   const { world, backend } = backendWith([endpointAt(1)]);
   const endpoint = backend.pick(any)!;

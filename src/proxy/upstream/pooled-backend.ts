@@ -34,9 +34,11 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
   #balancer: Balancer;
   #endpoints: readonly Endpoint[] = [];
   #byName = new Map<string, PooledEndpoint>();
-  /** By their conditions. */
+  /** By name: what active health checks found. */
+  #unhealthy: ReadonlySet<string> = new Set();
+  /** By their conditions and health checks. */
   #eligible: readonly PooledEndpoint[] = [];
-  /** Eligible ones that are not ejected. */
+  /** Eligible ones that are not ejected by their failures. */
   #usable: readonly PooledEndpoint[] = [];
   #nextReturnMs = Infinity;
 
@@ -103,8 +105,13 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
     this.#byName = byName;
     this.#endpoints = endpoints;
     this.revision++;
-    this.#eligible = eligibleOf([...byName.values()]);
-    this.#refresh();
+    this.#judge();
+  }
+
+  /** By name, all endpoints that active health checks found unhealthy. */
+  updateHealth(unhealthy: ReadonlySet<string>): void {
+    this.#unhealthy = unhealthy;
+    this.#judge();
   }
 
   /** Drains the connections. Exchanges of an old snapshot may still come; they find the endpoints as they were. */
@@ -142,6 +149,14 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
     this.#refresh();
   }
 
+  #judge(): void {
+    const inUse = endpointsInUse([...this.#byName.values()]);
+    const healthy = this.#unhealthy.size === 0 ? inUse : inUse.filter(({ name }) => !this.#unhealthy.has(name));
+    // Where all are unhealthy the checks are more likely wrong than every endpoint: better a bad answer than none.
+    this.#eligible = healthy.length > 0 ? healthy : inUse;
+    this.#refresh();
+  }
+
   #takeBack(): void {
     const now = this.#environment.now();
     if (now < this.#nextReturnMs) return;
@@ -167,7 +182,7 @@ function rank(endpoint: Endpoint): number {
 }
 
 /** The ready endpoints; without any, those that are terminating but still serve (as kube-proxy does). */
-function eligibleOf(endpoints: readonly PooledEndpoint[]): readonly PooledEndpoint[] {
+function endpointsInUse(endpoints: readonly PooledEndpoint[]): readonly PooledEndpoint[] {
   const ready = endpoints.filter((pooled) => rank(pooled.endpoint) === 2);
   return ready.length > 0 ? ready : endpoints.filter((pooled) => rank(pooled.endpoint) === 1);
 }
