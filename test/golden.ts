@@ -223,8 +223,9 @@ function ruleForm(rule: GatewayConfig['rules'][Key], config: GatewayConfig): unk
 }
 
 function backendText(backend: GatewayConfig['backends'][Key]): string {
-  const { protocol, tls, proxyProtocol, healthCheck } = backend;
+  const { protocol, tls, tlsRefused, proxyProtocol, healthCheck } = backend;
   const proxied = `${proxyProtocol ? `, PROXY ${proxyProtocol}` : ''}${healthCheck ? `, ${probeText(healthCheck)}` : ''}`;
+  if (tlsRefused) return `${protocol}, refused: ${tlsRefused}${proxied}`;
   if (!tls) return `${protocol}${proxied}`;
   const names = (tls.subjectAltNames ?? []).map(({ type, value }) => `, ${type} ${value}`).join('');
   return `${protocol} as ${tls.serverName}${names}${tls.ca === undefined ? '' : ', by its CA'}${proxied}`;

@@ -96,7 +96,11 @@ function applyEffects(
   const name = service.spec.ports?.find((port) => isPort(port, config.port, use))?.name;
   let changed = config;
   for (const { backend = {} } of effectsAt(effects, name)) {
-    if ('refused' in backend) return { key, refused: backend.refused };
+    if ('refused' in backend) {
+      if (!rulesOfUse(use).passesThrough) return { key, refused: backend.refused };
+      changed = { ...changed, protocol, tlsRefused: backend.refused.reason };
+      continue;
+    }
     const { tls, ...fields } = backend;
     changed = { ...changed, ...fields, ...(tls && { protocol, tls }) };
   }

@@ -127,7 +127,7 @@ function joinRules(route: Route, key: Key, rules: readonly TranslatedRule[]): Om
     backends: [...backends],
     matches: rankMatches(route, rules),
     connectionRule,
-    ...judgeRules(rules),
+    ...judgeRules(connectionRule === null ? rules : withoutOthers(rules)),
     resolvedRefs: joinProblems(rules.flatMap((rule) => rule.unresolved)),
   };
 }
@@ -136,6 +136,14 @@ function rankMatches(route: Route, rules: readonly TranslatedRule[]): readonly R
   return rules.flatMap((rule, ruleIndex) =>
     rule.matches.map((rated, matchIndex) => ({ ...rated, route, ruleIndex, matchIndex })),
   );
+}
+
+/** Nothing tells connections apart that a second rule could be for. */
+function withoutOthers([first, ...others]: readonly TranslatedRule[]): readonly TranslatedRule[] {
+  const message =
+    'connections cannot be told apart by rules, so only the first rule has them: make it a route of its own';
+  const dropped = others.map((rule) => ({ ...rule, problem: { reason: 'UnsupportedValue', message } }));
+  return first ? [first, ...dropped] : dropped;
 }
 
 /** All rules wrong: the route is not accepted. Some: it is, without them. */

@@ -15,6 +15,8 @@ interface UseRules {
   protocolOf(port: ServicePort): BackendProtocol | undefined;
   /** What a protocol becomes where a policy asks for TLS; absent: TLS is not for this use. */
   readonly overTls?: Readonly<Partial<Record<BackendProtocol, BackendProtocol>>>;
+  /** Clients may speak TLS with the backend themselves, whatever policies say: TLSRoutes at listeners of mode Passthrough. */
+  readonly passesThrough?: true;
 }
 
 const overHttp2: Readonly<Partial<Record<BackendProtocol, BackendProtocol>>> = { http1: 'h2c', 'http1-tls': 'h2-tls' };
@@ -37,7 +39,7 @@ const uses: Readonly<Record<BackendUse, UseRules>> = {
     overTls: { h2c: 'h2-tls', 'h2-tls': 'h2-tls' },
   },
   // What the bytes are is not looked at, so `appProtocol` has no say.
-  TCP: { suffix: 'tcp', transport: 'TCP', protocolOf: () => 'tcp', overTls: { tcp: 'tcp-tls' } },
+  TCP: { suffix: 'tcp', transport: 'TCP', protocolOf: () => 'tcp', overTls: { tcp: 'tcp-tls' }, passesThrough: true },
   UDP: { suffix: 'udp', transport: 'UDP', protocolOf: () => 'udp' },
 };
 

@@ -204,6 +204,8 @@ export interface BackendConfig {
   readonly port: number;
   readonly protocol: BackendProtocol;
   readonly tls?: BackendTls;
+  /** Only `tcp-tls`. A CamelCase word: why no TLS may be begun with it; what passes through is TLS already, and goes there. */
+  readonly tlsRefused?: string;
   /** Each connection begins with a PROXY header of this version, and carries one client only. Not for `udp`. */
   readonly proxyProtocol?: ProxyProtocolVersion;
   readonly loadBalancing: LoadBalancing;

@@ -185,13 +185,19 @@ describe('back-pressure', () => {
 });
 
 describe('draining', () => {
-  it('closes an idle connection at once and a busy one with its answer', async () => {
+  it('closes an idle connection after a moment and a busy one with its answer', async () => {
     const idle = new RawClient(proxy.port).send(request('/a'));
     await idle.receives('/a');
+    const crossing = new RawClient(proxy.port).send(request('/c'));
+    await crossing.receives('/c');
     answer = () => {};
     const busy = new RawClient(proxy.port).send(request('/b'));
     await until('the request', () => backend.received.includes('/b'));
     for (const connection of proxy.connections) connection.startDrain();
+    answer = answerEcho;
+    assert.match(await crossing.send(request('/d')).ended(), /connection: close\r\n\r\n\/d$/);
+    assert.equal(idle.isEnded, false);
+    pass(1500);
     await idle.ended();
     backend.connections.forEach(answerEcho);
     assert.match(await busy.ended(), /connection: close\r\n\r\n\/b$/);

@@ -17,6 +17,8 @@ export type Phase = (typeof Phase)[keyof typeof Phase];
 
 /** A body that comes after its answer is read to its end up to this length, so that the connection can be used again. */
 export const DRAINABLE_BYTES = 64 * 1024;
+/** While draining: a request may be on its way already, and the next answer can tell its client to close. */
+export const DRAIN_IDLE_MS = 1000;
 export const LINGER_MS = 2000;
 /** A client that has said all it will say may wait for its answer, or be gone: the answer has this long to make progress. */
 export const HALF_CLOSED_MS = 1000;

@@ -14,7 +14,14 @@ import { HeldBytes } from './held-bytes.ts';
 import { Http1Output } from './http1-output.ts';
 import { Http1Reply, type ReplyOwner } from './http1-reply.ts';
 import { headProblems, rejectionText } from './http1-rejection.ts';
-import { DRAINABLE_BYTES, HALF_CLOSED_MS, LINGER_BYTES, LINGER_MS, Phase } from './http1-server-phase.ts';
+import {
+  DRAIN_IDLE_MS,
+  DRAINABLE_BYTES,
+  HALF_CLOSED_MS,
+  LINGER_BYTES,
+  LINGER_MS,
+  Phase,
+} from './http1-server-phase.ts';
 import { BODY_NONE, BODY_TUNNEL, type ConnectionInfo, type RequestSink, type ServerHooks } from './streams.ts';
 
 export interface Http1ServerOptions {
@@ -81,10 +88,10 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
     else this.#consume(buffer, start, end);
   }
 
-  /** An idle connection closes now, a busy one with its answer. */
+  /** Closes with the next answer; an idle connection has a moment for a request that is on its way. */
   startDrain(): void {
     this.#isDraining = true;
-    if (this.#phase === Phase.head && !this.#reader.isPartial && this.#held.isEmpty) this.#linger();
+    if (this.#phase === Phase.head && !this.#reader.isPartial && this.#held.isEmpty) this.#arm(DRAIN_IDLE_MS);
   }
 
   /** Closes now; an exchange in flight is told. */
@@ -291,6 +298,7 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
       else this.#destroy('ClientClosed');
     } else if (this.#phase === Phase.body) this.#reject({ status: 408, reason: 'BodyTimeout' });
     else if (this.#reader.isPartial || this.#leading === 1) this.#reject({ status: 408, reason: 'HeadTimeout' });
+    else if (this.#isDraining) this.#linger();
     else this.#destroy('IdleTimeout');
   }
 

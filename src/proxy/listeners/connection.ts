@@ -21,7 +21,7 @@ const FIRST_REQUEST_WHILE_DRAINING_MS = 1000;
 export interface ServerCodec {
   /** Bytes of the socket; valid only until it returns. */
   receive(buffer: Buffer, start: number, end: number): void;
-  /** Idle: close now; otherwise after what is in flight. */
+  /** Close after what is in flight or on its way. */
   startDrain(): void;
   /** Close now. */
   close(): void;

@@ -30,6 +30,8 @@ export function planConnection({ listener, serverName, affinity, random }: TcpSu
   const choice = chooseByWeight(rule, random);
   if (choice === null || choice.backend === null) return choice?.ref.problem ?? 'NoBackend';
   const { backend } = choice;
+  const { tlsRefused } = backend.config;
+  if (tlsRefused !== undefined && listener.config.tls?.mode !== 'Passthrough') return tlsRefused;
   const endpoint = backend.pick({ tried: [], affinity, sticky: '' });
   return endpoint === null ? 'NoEndpoint' : { listener, rule, backend, endpoint, affinity };
 }

@@ -284,6 +284,22 @@ describe('TLS terminated', () => {
     assert.equal((await proxy.logged(1))[0]!.reason, 'BackendTlsFailed');
   });
 
+  test('a refused policy closes what would be encrypted anew, and lets through what passes', async (t) => {
+    const backend = await startBackend(t, echo('a'), innerOptions);
+    const proxy = new TcpProxy(t);
+    const tlsRefused = { protocol: 'tcp-tls', tlsRefused: 'NoValidCACertificate' } as const;
+    const endpoints = { a: [backend.endpoint] };
+    await proxy.apply(config({ a: tlsRefused }), endpoints);
+    const client = await TcpClient.secure(t, proxy.port, { servername: 'front.test' }).catch(() => null);
+    await client?.ended();
+    assert.equal((await proxy.logged(1))[0]!.reason, 'NoValidCACertificate');
+    assert.equal(backend.sockets.length, 0);
+    await proxy.apply({ ...config({ a: tlsRefused }), listeners: { tls: passthrough() } }, endpoints);
+    const passed = await TcpClient.secure(t, proxy.port, { servername: 'inner.test' });
+    assert.equal(subjectOf(passed), 'inner');
+    assert.equal(await passed.ask('hello'), 'a hello');
+  });
+
   test('clients show a certificate where they must', async (t) => {
     const friend = testCertificate('friend', ['friend.test']);
     const backend = await startBackend(t, echo('a'));
