@@ -13,7 +13,7 @@ import { until } from './until.ts';
 
 const soakMs = Number(process.env.HEADGATE_SOAK_SECONDS ?? 60) * 1000;
 const editEveryMs = 100;
-const requestEveryMs = 4;
+const requestEveryMs = 8;
 const routes = 50;
 
 /** Edit number `n`: weights, a filter and the order of matches of one route; every fifth one also moves the endpoints. */
