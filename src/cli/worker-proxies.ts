@@ -4,6 +4,7 @@
  */
 import type { CertificateConfig, Table } from '../contract/gateway-config.ts';
 import { DeadlineWheel } from '../lib/deadline-wheel.ts';
+import type { ToProxy } from '../contract/messages.ts';
 import type { Infrastructure, InfrastructureEvents, MessageFeed } from '../infrastructure/infrastructure.ts';
 import { Workers } from '../infrastructure/workers.ts';
 import { type HealthChange, HealthChecks } from '../proxy/health/health-checks.ts';
@@ -11,8 +12,8 @@ import { createProbe } from '../proxy/health/probe.ts';
 import { defaultLimits } from '../proxy/limits.ts';
 import { createLogSink, type LogSink } from '../proxy/observe/log-sink.ts';
 import { MetricsHub } from '../proxy/observe/metrics-hub.ts';
-import type { WorkerReport } from '../proxy/observe/observer.ts';
 import { nameOfBackend } from '../proxy/observe/request-series.ts';
+import type { WorkerReport } from '../proxy/worker.ts';
 import { workerDataFor, workerEntry } from './worker-start.ts';
 
 export interface WorkerProxiesOptions extends InfrastructureEvents {
@@ -35,24 +36,23 @@ export class WorkerProxies implements Infrastructure {
   readonly #metrics = new MetricsHub();
   readonly #accessLog: LogSink = createLogSink({ fd: 1 });
   readonly #channel: MessageFeed;
+  readonly #sends = new Set<(message: ToProxy) => void>();
   /** Of the connections that probes make. */
   readonly #wheel = new DeadlineWheel();
   readonly #health: HealthChecks;
   #endHealth = (): void => {};
 
   constructor({ workers, defaultAddresses, accessLog, ports, onHealth, ...options }: WorkerProxiesOptions) {
-    const health = new HealthChecks({
+    this.#health = new HealthChecks({
       probe: createProbe({ limits: defaultLimits, wheel: this.#wheel }),
       maxProbes: defaultLimits.healthProbes,
       random: Math.random,
       onChange: onHealth,
     });
-    const { channel } = options;
-    this.#channel = channel;
-    this.#health = health;
+    this.#channel = options.channel;
     this.#workers = new Workers({
       ...options,
-      channel: { subscribe: (send) => both(channel.subscribe(send), health.subscribe(send)) },
+      channel: { subscribe: (send) => this.#feed(send) },
       count: workers,
       entry: workerEntry,
       workerData: workerDataFor({ workers, defaultAddresses, accessLog, ports }),
@@ -90,6 +90,16 @@ export class WorkerProxies implements Infrastructure {
     return this.#metrics.render();
   }
 
+  /** Workers hear the channel, health checks and each other. */
+  #feed(send: (message: ToProxy) => void): () => void {
+    this.#sends.add(send);
+    const ends = [this.#channel.subscribe(send), this.#health.subscribe(send)];
+    return () => {
+      this.#sends.delete(send);
+      for (const end of ends) end();
+    };
+  }
+
   #closeHealth(): void {
     this.#endHealth();
     this.#health.close();
@@ -111,15 +121,13 @@ export class WorkerProxies implements Infrastructure {
       this.#metrics.receive(worker, report);
       return;
     }
+    if (report.type === 'ejection') {
+      // Also to the one that it came from, which has left the endpoint out already.
+      for (const send of this.#sends) send(report);
+      return;
+    }
     const { text, lines, written } = report;
     // The worker sees what is done, and drops what would be too much.
     this.#accessLog.write(text, lines, () => (new Float64Array(written)[0]! += text.length));
   }
-}
-
-function both(first: () => void, second: () => void): () => void {
-  return () => {
-    first();
-    second();
-  };
 }

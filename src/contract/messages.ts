@@ -18,8 +18,16 @@ export type ToProxy =
    * that are unhealthy now. A backend that is not named keeps what it has.
    */
   | { readonly type: 'health'; readonly unhealthy: Readonly<Record<Key, readonly string[]>> }
+  | Ejection
   /** Finish what is in flight within `graceMs`, take nothing new, then say `drained`. */
   | { readonly type: 'drain'; readonly graceMs: number };
+
+/** One worker of a process tells the others: requests to this endpoint (`address:port`) fail again and again. */
+export interface Ejection {
+  readonly type: 'ejection';
+  readonly backend: Key;
+  readonly endpoint: string;
+}
 
 /** What kept a listener from being served, although the rest of the version is. */
 export interface ListenerProblem {

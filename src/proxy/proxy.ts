@@ -36,6 +36,8 @@ export interface ProxyOptions {
   /** 48 random bytes that all workers share; absent: its own. */
   readonly ticketKeys?: Buffer;
   readonly limits?: Limits;
+  /** An endpoint is left out because requests to it fail: other workers may want to know. */
+  readonly onEjected?: (backend: Key, endpoint: string) => void;
 }
 
 const environment = { random: Math.random, now: () => performance.now() };
@@ -58,11 +60,15 @@ export class Proxy {
 
   constructor(options: ProxyOptions) {
     this.#options = options;
-    const { observer, limits = defaultLimits } = options;
+    const { observer, limits = defaultLimits, onEjected } = options;
     const wheel = this.#wheel;
     wheel.start();
     const connectionsOf = observer.upstreamConnections;
-    this.#backends = new Backends({ createPool: createPoolFactory({ limits, wheel, connectionsOf }), ...environment });
+    this.#backends = new Backends({
+      createPool: createPoolFactory({ limits, wheel, connectionsOf }),
+      ...environment,
+      ...(onEjected && { onEjected }),
+    });
     const { onRequest } = createForwarder({
       observer,
       backendOf: (key) => this.#backends.get(key),
@@ -142,6 +148,9 @@ export class Proxy {
         return null;
       case 'health':
         this.#backends.applyHealth(message.unhealthy);
+        return null;
+      case 'ejection':
+        this.#backends.get(message.backend)?.eject(message.endpoint);
         return null;
       case 'drain':
         await this.drain(message.graceMs);

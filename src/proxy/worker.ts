@@ -4,9 +4,9 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { AnyFilterDefinition } from '../contract/filter.ts';
-import type { FromProxy, ToProxy } from '../contract/messages.ts';
+import type { Ejection, FromProxy, ToProxy } from '../contract/messages.ts';
 import type { AccessLogFormat } from './observe/access-log.ts';
-import { createObserver, type WorkerReport } from './observe/observer.ts';
+import { createObserver, type ObserverReport } from './observe/observer.ts';
 import { Proxy } from './proxy.ts';
 
 /** What a worker is started with. */
@@ -21,11 +21,14 @@ export interface WorkerData {
   readonly ports: 'Exclusive' | 'Shared';
 }
 
+/** What a worker posts besides its answers to the channel, which are text. */
+export type WorkerReport = ObserverReport | Ejection;
+
 /** Serves until it is told to drain; then it has said `drained`, and may be ended. */
 export function runWorker(port: MessagePort, data: WorkerData, filters: readonly AnyFilterDefinition[]): void {
   const observer = createObserver({
     accessLog: data.accessLog,
-    send: (report: WorkerReport) => port.postMessage(report),
+    send: (report: ObserverReport) => port.postMessage(report),
   });
   const version = observer.cells.cell('headgate_config_version', { worker: data.worker });
   const proxy = new Proxy({
@@ -36,6 +39,7 @@ export function runWorker(port: MessagePort, data: WorkerData, filters: readonly
     isShared: data.workers > 1 || data.ports === 'Shared',
     othersMayShare: data.ports === 'Shared',
     ticketKeys: Buffer.from(data.ticketKeys),
+    onEjected: (backend, endpoint) => port.postMessage({ type: 'ejection', backend, endpoint } satisfies Ejection),
   });
   const take = async (message: ToProxy): Promise<void> => {
     const answer: FromProxy | null = await proxy.apply(message);

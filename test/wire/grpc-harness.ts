@@ -11,7 +11,7 @@ import {
 import type { AnyFilterDefinition } from '../../src/contract/filter.ts';
 import { defaultLimits, type Limits } from '../../src/proxy/limits.ts';
 import { testCertificate } from '../../src/proxy/listeners/certificate.test-support.ts';
-import { createObserver, type WorkerReport } from '../../src/proxy/observe/observer.ts';
+import { createObserver, type ObserverReport } from '../../src/proxy/observe/observer.ts';
 import { Proxy } from '../../src/proxy/proxy.ts';
 import { freePort } from '../headgate.ts';
 
@@ -120,14 +120,14 @@ export class GrpcWire implements AsyncDisposable {
   readonly client: grpc.Client;
   readonly server: grpc.Server | null;
   readonly #proxy: Proxy;
-  readonly #reports: WorkerReport[];
+  readonly #reports: ObserverReport[];
   readonly #flush: () => void;
 
   static async start(options: GrpcOptions = {}): Promise<GrpcWire> {
     const own = options.handlers === undefined ? null : await startServer(options.handlers);
     const ports = options.ports ?? (own === null ? [] : [own.port]);
     const [clearPort, tlsPort] = [await freePort(), await freePort()];
-    const reports: WorkerReport[] = [];
+    const reports: ObserverReport[] = [];
     const observer = createObserver({ accessLog: 'json', send: (report) => reports.push(report) });
     const proxy = new Proxy({
       filters: options.filters ?? [],
@@ -152,7 +152,7 @@ export class GrpcWire implements AsyncDisposable {
     server: grpc.Server | null;
     clearPort: number;
     tlsPort: number;
-    reports: WorkerReport[];
+    reports: ObserverReport[];
     flush: () => void;
   }) {
     this.#proxy = parts.proxy;

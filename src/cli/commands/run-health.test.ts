@@ -10,8 +10,9 @@ import { until } from '../../../test/until.ts';
 
 /** Answers with its name, and at `/healthz` with its state, which the test sets. */
 async function startBackend(name: string) {
-  const backend = { port: 0, state: 200 };
+  const backend = { port: 0, state: 200, asked: 0 };
   const server = http.createServer((request, response) => {
+    backend.asked++;
     if (request.url === '/healthz') response.writeHead(backend.state);
     response.end(name);
   });
@@ -82,6 +83,39 @@ test('unhealthy endpoints get no requests until they are well, or nobody asks th
     await until(async () => (await names()) === 'one two', 'without the policy nothing is held against one');
     assert.ok(!(await isTold('unhealthy', 1)));
   } finally {
+    assert.equal(await headgate.stop(), 0);
+  }
+});
+
+test('an endpoint that one worker leaves out is left out by the others', async () => {
+  const [good, bad] = await Promise.all([startBackend('good'), startBackend('bad')]);
+  bad.state = 503;
+  const port = await freePort();
+  const headgate = await startHeadgate(
+    {
+      'a.yaml': manifests(
+        gatewayClass(),
+        gateway(httpListener(port)),
+        service('web', [good.port, bad.port]),
+        httpRoute('r', { rules: [{ backendRefs: [{ name: 'web', port: 80 }] }] }),
+      ),
+    },
+    ['--workers', '2'],
+  );
+  /** The worker that takes a connection serves all of its requests. */
+  const clients = Array.from({ length: 12 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
+  const ask = async (agent: http.Agent) => {
+    const [response] = (await once(http.get({ port, path: '/healthz', agent }), 'response')) as [http.IncomingMessage];
+    await response.toArray();
+  };
+  try {
+    await until(() => ask(clients[0]!).then(() => bad.asked === 5), 'one worker has had enough');
+    // The main thread tells it on; whatever it is asked after that comes later.
+    for (let i = 0; i < 3; i++) await (await fetch(`${headgate.admin}/metrics`)).text();
+    for (let i = 0; i < 4; i++) for (const client of clients) await ask(client);
+    assert.ok(bad.asked < 10, `the other worker would ask five times itself: ${bad.asked}`);
+  } finally {
+    for (const client of clients) client.destroy();
     assert.equal(await headgate.stop(), 0);
   }
 });

@@ -25,8 +25,8 @@ export interface AccessLogReport {
   readonly written: SharedArrayBuffer;
 }
 
-/** What a worker reports to the main thread besides its answers to the channel. */
-export type WorkerReport = MetricsReport | AccessLogReport;
+/** What an observer tells the main thread. */
+export type ObserverReport = MetricsReport | AccessLogReport;
 
 export interface WorkerObserver extends Observer {
   readonly cells: MetricCells;
@@ -43,7 +43,7 @@ export interface WorkerObserver extends Observer {
 
 export interface WorkerObserverOptions {
   readonly accessLog: AccessLogFormat | 'off';
-  send(report: WorkerReport): void;
+  send(report: ObserverReport): void;
 }
 
 /** What may wait for the main thread: about two seconds of a busy worker. */
@@ -96,7 +96,7 @@ function rejectionOf(connection: ConnectionInfo, status: number, reason: string)
   return { ...owner, client: connection.remoteAddress, port, isTls: connection.isTls, status, reason };
 }
 
-function logThrough(format: AccessLogFormat, cells: MetricCells, send: (report: WorkerReport) => void): AccessLog {
+function logThrough(format: AccessLogFormat, cells: MetricCells, send: (report: ObserverReport) => void): AccessLog {
   const written = new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT);
   const progress = new Float64Array(written);
   const dropped = cells.cell('headgate_access_log_dropped_total', { at: 'worker' });

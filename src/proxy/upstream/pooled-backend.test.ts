@@ -13,6 +13,7 @@ function createWorld() {
     made: [] as number[],
     closed: [] as number[],
     pending: 0,
+    ejected: [] as string[],
     createPool(endpoint: Endpoint) {
       world.made.push(endpoint.port);
       return {
@@ -24,7 +25,8 @@ function createWorld() {
       };
     },
   };
-  const environment = { createPool: world.createPool, random: () => 0, now: () => world.now };
+  const onEjected = (_backend: string, endpoint: string) => world.ejected.push(endpoint);
+  const environment = { createPool: world.createPool, random: () => 0, now: () => world.now, onEjected };
   return { world, environment };
 }
 
@@ -140,6 +142,21 @@ test('never more than half are left out, and never the last', () => {
   const alone = backendWith([endpointAt(1)]).backend;
   failTimes(alone, 1, 20);
   assert.deepEqual(portsOf(alone), [1]);
+});
+
+test('an endpoint that another worker leaves out is left out here, for its time and within the same bounds', () => {
+  const { world, backend } = backendWith([endpointAt(1), endpointAt(2)]);
+  backend.eject('10.0.0.1:1');
+  backend.eject('10.0.0.1:2');
+  backend.eject('10.0.0.1:3');
+  assert.deepEqual(portsOf(backend), [2]);
+  world.now = 5_000;
+  backend.eject('10.0.0.1:1');
+  world.now = 10_000;
+  assert.deepEqual(portsOf(backend), [1, 2]);
+  assert.deepEqual(world.ejected, []);
+  failTimes(backend, 2, 5);
+  assert.deepEqual(world.ejected, ['10.0.0.1:2']);
 });
 
 test('the last ready endpoint is used although it is left out', () => {

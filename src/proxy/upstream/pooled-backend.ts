@@ -20,6 +20,8 @@ export interface UpstreamEnvironment {
   random(): number;
   /** Monotonic milliseconds. */
   now(): number;
+  /** An endpoint is left out because requests to it fail. Absent: nobody else needs to know. */
+  onEjected?(backend: Key, endpoint: string): void;
 }
 
 /** At most this share of the endpoints is left out at a time. */
@@ -140,13 +142,25 @@ export class PooledBackend implements BackendRuntime, EndpointOwner {
   }
 
   onOutlier(endpoint: PooledEndpoint): void {
+    if (this.#eject(endpoint)) this.#environment.onEjected?.(this.key, endpoint.name);
+  }
+
+  /** Another worker leaves this endpoint out. */
+  eject(name: string): void {
+    const endpoint = this.#byName.get(name);
+    if (endpoint?.outlier.ejectedUntilMs === 0) this.#eject(endpoint);
+  }
+
+  /** False: it stays in use, or is left out already. */
+  #eject(endpoint: PooledEndpoint): boolean {
     const total = this.#eligible.length;
     const ejected = total - this.#usable.length;
     // Never the last, and never more than half: a bad guess about all of them must not end the service.
-    if (this.#usable.length <= 1 || ejected + 1 > total * MAX_EJECTED_SHARE) return;
-    if (!this.#usable.includes(endpoint)) return;
+    if (this.#usable.length <= 1 || ejected + 1 > total * MAX_EJECTED_SHARE) return false;
+    if (!this.#usable.includes(endpoint)) return false;
     endpoint.outlier.eject(this.#environment.now());
     this.#refresh();
+    return true;
   }
 
   #judge(): void {
