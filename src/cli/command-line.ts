@@ -58,6 +58,12 @@ const logFormatOption = () =>
     .choices(['auto', 'text', 'json'])
     .default('auto');
 
+function accessLogOption(): Option {
+  return new Option('--access-log <format>', 'a line for each request, to standard output')
+    .choices(['auto', 'off', 'text', 'json'])
+    .default('off');
+}
+
 const graceOption = () =>
   new Option('--grace <duration>', 'time for requests in flight to end on SIGTERM')
     .default(60_000, '60s')
@@ -136,11 +142,7 @@ function addController(commands: Command): void {
     .addOption(workersOption())
     .addOption(adminOption())
     .addOption(logFormatOption())
-    .addOption(
-      new Option('--access-log <format>', 'a line for each request, to standard output')
-        .choices(['auto', 'off', 'text', 'json'])
-        .default('off'),
-    )
+    .addOption(accessLogOption())
     .addOption(graceOption())
     .action(async (options: Omit<ControllerOptions, 'leaderElection'> & { leaderElection: string }) => {
       const { controller } = await import('./commands/controller.ts');
@@ -159,11 +161,7 @@ function addProxy(commands: Command): void {
     .addOption(addressOption())
     .addOption(portsOption())
     .addOption(logFormatOption())
-    .addOption(
-      new Option('--access-log <format>', 'a line for each request, to standard output')
-        .choices(['auto', 'off', 'text', 'json'])
-        .default('off'),
-    )
+    .addOption(accessLogOption())
     .addOption(graceOption())
     .action(async (options: ProxyOptions) => {
       const { proxy } = await import('./commands/proxy.ts');

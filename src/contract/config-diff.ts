@@ -88,18 +88,7 @@ function patchTable(
 /** A configuration that one owner changes in place: nobody else may keep a table, but every entry stays what it was. */
 export type ConfigInPlace = { readonly [T in TableName]: Record<Key, GatewayConfig[T][Key]> };
 
-export function emptyConfigInPlace(): ConfigInPlace {
-  return {
-    listeners: {},
-    hostnames: {},
-    connections: {},
-    routes: {},
-    rules: {},
-    filters: {},
-    backends: {},
-    certificates: {},
-  };
-}
+export const emptyConfigInPlace = (): ConfigInPlace => structuredClone(emptyConfig);
 
 /** As `patchConfig`, at the price of the patch instead of that of the tables. */
 export function patchInPlace(config: ConfigInPlace, patch: ConfigPatch): void {

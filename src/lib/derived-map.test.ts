@@ -42,7 +42,7 @@ test('every version, old or new, reads as a copy would', () => {
         assert.deepEqual(sorted(derived), sorted(copy));
         assert.equal(derived.size, copy.size);
         assert.deepEqual([...derived.keys()].toSorted(), [...copy.keys()].toSorted());
-        assert.deepEqual([...derived.values()].toSorted(), [...copy.values()].toSorted());
+        assert.deepEqual(new Set(derived.values()), new Set(copy.values()));
       }
     }),
   );

@@ -1,6 +1,5 @@
 /** `headgate controller`: serves what a Kubernetes API says and writes the statuses back, until it is told to end. */
 import { outputTo } from '../../lib/output.ts';
-import { startAdminApi } from '../../controller/admin-api.ts';
 import type { AddressRange } from '../../controller/address-range.ts';
 import type { Channel } from '../../channel/in-process.ts';
 import { startChannelServer } from '../../channel/server.ts';
@@ -12,10 +11,9 @@ import { createNarrator } from '../narrator.ts';
 import { logHealthTo } from '../health-log.ts';
 import { onShutdownSignal } from '../shutdown.ts';
 import { Standalone } from '../standalone.ts';
-import { adminProblem } from '../system-errors.ts';
 import { UserError } from '../user-error.ts';
 import { version } from '../version.ts';
-import { adminText, consoleFor, pagesOf, type RunOptions } from './run.ts';
+import { adminText, consoleFor, pagesOf, serveAdmin, type RunOptions } from './run.ts';
 
 export interface ControllerOptions extends Pick<RunOptions, 'workers' | 'admin' | 'logFormat' | 'accessLog' | 'grace'> {
   readonly kubeconfig?: string;
@@ -60,10 +58,7 @@ export async function controller(options: ControllerOptions): Promise<void> {
     onTrouble: (message) => log.error(message),
     onHealth: logHealthTo(log),
   });
-  const admin = await startAdminApi(pagesOf(standalone), {
-    address: options.admin.host,
-    port: options.admin.port,
-  }).catch((error) => Promise.reject(adminProblem(error, options.admin)));
+  const admin = await serveAdmin(pagesOf(standalone), options.admin);
   log.info(`headgate ${version} follows ${access.server}; the admin API is at http://${adminText(admin)}`, {
     version,
     server: access.server,

@@ -3,15 +3,14 @@
  * Knows no resources.
  */
 import { ChannelClient } from '../../channel/client.ts';
-import { startAdminApi, type AdminPages } from '../../controller/admin-api.ts';
+import type { AdminPages } from '../../controller/admin-api.ts';
 import { redactConfig } from '../../controller/redact.ts';
 import { outputTo } from '../../lib/output.ts';
 import { logHealthTo } from '../health-log.ts';
 import { onShutdownSignal } from '../shutdown.ts';
-import { adminProblem } from '../system-errors.ts';
 import { version } from '../version.ts';
 import { WorkerProxies } from '../worker-proxies.ts';
-import { adminText, consoleFor, type RunOptions } from './run.ts';
+import { adminText, consoleFor, serveAdmin, type RunOptions } from './run.ts';
 
 export interface ProxyOptions extends Pick<
   RunOptions,
@@ -54,19 +53,10 @@ export async function proxy(options: ProxyOptions): Promise<void> {
     onTrouble: (message) => log.error(message),
     onHealth: logHealthTo(log),
   });
-  const pages = pagesOf({ client, proxies, isReady: () => isServing });
-  const { host: address, port } = options.admin;
-  const admin = await startAdminApi(pages, { address, port }).catch((error) =>
-    Promise.reject(adminProblem(error, options.admin)),
-  );
-  log.info(
-    `headgate ${version} proxies for the controller at ${path}; the admin API is at http://${adminText(admin)}`,
-    {
-      version,
-      workers,
-      admin: adminText(admin),
-    },
-  );
+  const admin = await serveAdmin(pagesOf({ client, proxies, isReady: () => isServing }), options.admin);
+  const at = adminText(admin);
+  const started = `headgate ${version} proxies for the controller at ${path}; the admin API is at http://${at}`;
+  log.info(started, { version, workers, admin: at });
   end = (graceMs) => {
     isServing = false;
     client.close();

@@ -47,10 +47,7 @@ export async function run(options: RunOptions): Promise<void> {
     onHealth: logHealthTo(log),
   });
   // Before anything listens for traffic: whoever cannot be asked how it is should not serve.
-  const admin = await startAdminApi(pagesOf(standalone), {
-    address: options.admin.host,
-    port: options.admin.port,
-  }).catch((error) => Promise.reject(adminProblem(error, options.admin)));
+  const admin = await serveAdmin(pagesOf(standalone), options.admin);
   log.info(`headgate ${version} reads ${options.paths.join(', ')}; the admin API is at http://${adminText(admin)}`, {
     version,
     paths: options.paths,
@@ -59,6 +56,12 @@ export async function run(options: RunOptions): Promise<void> {
   });
   onShutdownSignal((signal) => void shutDown({ standalone, admin, log, signal, graceMs: options.grace }));
   await standalone.start();
+}
+
+/** Rejects with what a person can do about it. */
+export function serveAdmin(pages: AdminPages, admin: RunOptions['admin']): Promise<AdminApi> {
+  const { host: address, port } = admin;
+  return startAdminApi(pages, { address, port }).catch((error) => Promise.reject(adminProblem(error, admin)));
 }
 
 export function consoleFor({ logFormat }: Pick<RunOptions, 'logFormat'>, output: Output) {

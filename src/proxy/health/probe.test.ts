@@ -99,7 +99,7 @@ test('HTTP over HTTP/2, where the backend speaks that', async () => {
   server.on('stream', (stream: http2.ServerHttp2Stream, headers) => {
     stream.respond({ ':status': headers[':path'] === '/' ? 200 : 500 }, { endStream: true });
   });
-  const { port, open } = await listening(server as unknown as net.Server);
+  const { port, open } = await listening(server);
   assert.equal(await probe(port, root, { protocol: 'h2c' }), null);
   const verdict = await probe(port, { type: 'HTTP', path: '/bad' }, { protocol: 'h2c' });
   assert.equal(verdict, 'GET /bad was answered with 500');
@@ -111,7 +111,7 @@ test('over TLS the certificate must be the one that requests want', async () => 
   const server = http2.createSecureServer({ key: own.key, cert: own.certificate, allowHTTP1: true });
   server.on('request', (_request, response) => response.end('well'));
   server.on('sessionError', () => {});
-  const { port } = await listening(server as unknown as net.Server);
+  const { port } = await listening(server);
   const tls = { serverName: 'web.test', ca: own.certificate };
   assert.equal(await probe(port, root, { protocol: 'http1-tls', tls }), null);
   assert.equal(await probe(port, root, { protocol: 'h2-tls', tls }), null);
@@ -189,6 +189,6 @@ test('gRPC: only who is SERVING is well', async () => {
 test('gRPC: without a health service an endpoint is not well', async () => {
   assert.equal(await probe(await grpcServer(null), asking('')), 'it has no gRPC health service (grpc-status 12)');
   const plain = http2.createServer((_request, response) => response.writeHead(404).end());
-  const { port } = await listening(plain as unknown as net.Server);
+  const { port } = await listening(plain);
   assert.equal(await probe(port, asking('')), 'the gRPC health check was answered with HTTP status 404');
 });

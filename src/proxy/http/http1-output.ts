@@ -57,8 +57,8 @@ export class Http1Output {
   }
 
   /** A write as large as the high water mark is reported as too much even where the kernel took it whole. */
-  #isTaken(isBelowMark: boolean): boolean {
-    return isBelowMark || waitingBytes(this.#socket) === 0;
+  #isTaken(wasBelowMark: boolean): boolean {
+    return wasBelowMark || waitingBytes(this.#socket) === 0;
   }
 
   /** Forgets what was gathered. */

@@ -108,7 +108,8 @@ export function buildSnapshot(options: SnapshotOptions): Snapshot {
   const entries = differences(before.connections, connections);
   const connectionTables = changeTables(before.connectionTables, entries, () => 0);
   const next = { version, parts, filters, rules, hostnames, connections, requestTables, connectionTables, namers };
-  return { ...next, listeners: buildListeners(before, next) } satisfies RoutingSnapshot as Snapshot;
+  const made: RoutingSnapshot = { ...next, listeners: buildListeners(before, next) };
+  return made;
 }
 
 interface Earlier {

@@ -14,8 +14,7 @@ import {
 } from '../../contract/gateway-config.ts';
 import { until } from '../../../test/until.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
-import { MetricsHub } from '../observe/metrics-hub.ts';
-import { createObserver } from '../observe/observer.ts';
+import { Observed } from '../observe/observed.test-support.ts';
 import { Proxy } from '../proxy.ts';
 import type { TcpEnvironment } from './tcp-connection.ts';
 
@@ -157,23 +156,14 @@ export function configOf({ listeners, routes, backends = {}, ...tables }: TestCo
 
 export class TcpProxy {
   readonly proxy: Proxy;
-  readonly hub = new MetricsHub();
-  readonly #lines: Record<string, unknown>[] = [];
-  readonly #observer: ReturnType<typeof createObserver>;
+  readonly #observed = new Observed();
   #config = emptyConfig;
   #version = 0;
 
   constructor(t: TestContext, limits: Partial<Limits> = {}) {
-    this.#observer = createObserver({
-      accessLog: 'json',
-      send: (report) => {
-        if (report.type === 'metrics') this.hub.receive(0, report);
-        else for (const line of report.text.trimEnd().split('\n')) this.#lines.push(JSON.parse(line));
-      },
-    });
     this.proxy = new Proxy({
       filters: [],
-      observer: this.#observer,
+      observer: this.#observed.observer,
       defaultAddresses: ['127.0.0.1'],
       limits: { ...defaultLimits, ...limits },
     });
@@ -198,15 +188,13 @@ export class TcpProxy {
 
   /** The lines of the access log once there are so many. */
   async logged(count: number): Promise<readonly Record<string, unknown>[]> {
-    await until(() => (this.#observer.flush(), this.#lines.length >= count), `${count} lines are logged`);
-    return this.#lines;
+    await until(() => this.#observed.logged.length >= count, `${count} lines are logged`);
+    return this.#observed.lines;
   }
 
   /** The sum of a metric's series whose labels contain the text. */
   metric(name: string, labels = ''): number {
-    const lines = this.hub.render().split('\n');
-    const values = lines.filter((line) => line.startsWith(`${name}{`) && line.includes(labels));
-    return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    return this.#observed.metric(name, labels);
   }
 }
 

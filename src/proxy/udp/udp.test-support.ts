@@ -7,8 +7,7 @@ import type { Endpoint } from '../../contract/endpoints.ts';
 import { emptyConfig, type GatewayConfig } from '../../contract/gateway-config.ts';
 import type { FromProxy } from '../../contract/messages.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
-import { MetricsHub } from '../observe/metrics-hub.ts';
-import { createObserver } from '../observe/observer.ts';
+import { Observed } from '../observe/observed.test-support.ts';
 import { Proxy } from '../proxy.ts';
 
 export interface UdpBackend {
@@ -71,24 +70,14 @@ export function configOf(
 
 export class UdpProxy {
   readonly proxy: Proxy;
-  readonly hub = new MetricsHub();
-  /** Lines of the access log, as JSON. */
-  readonly lines: Record<string, unknown>[] = [];
-  readonly #observer: ReturnType<typeof createObserver>;
+  readonly #observed = new Observed();
   #config = emptyConfig;
   #version = 0;
 
   constructor(t: TestContext, limits: Partial<Limits> = {}) {
-    this.#observer = createObserver({
-      accessLog: 'json',
-      send: (report) => {
-        if (report.type === 'metrics') this.hub.receive(0, report);
-        else for (const line of report.text.trimEnd().split('\n')) this.lines.push(JSON.parse(line));
-      },
-    });
     this.proxy = new Proxy({
       filters: [],
-      observer: this.#observer,
+      observer: this.#observed.observer,
       defaultAddresses: ['0.0.0.0', '::'],
       limits: { ...defaultLimits, ...limits },
     });
@@ -112,15 +101,12 @@ export class UdpProxy {
 
   /** Ended sessions, with what was gathered written out. */
   get logged(): readonly Record<string, unknown>[] {
-    this.#observer.flush();
-    return this.lines;
+    return this.#observed.logged;
   }
 
   /** The sum of a metric's series whose labels contain the text. */
   metric(name: string, labels = ''): number {
-    const lines = this.hub.render().split('\n');
-    const values = lines.filter((line) => line.startsWith(`${name}{`) && line.includes(labels));
-    return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    return this.#observed.metric(name, labels);
   }
 }
 
