@@ -8,7 +8,7 @@ import type { Condition } from '../model/conditions.ts';
 import { resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
 import { answer, startFakeCluster, type FakeApiServer, type FakeObject } from '../kube/fake-api-server.test-support.ts';
 import { StatusWriter } from './status-writer.ts';
-import type { Statuses } from './statuses.ts';
+import type { ResourceStatus, Statuses } from './statuses.ts';
 
 const routes = '/apis/gateway.networking.k8s.io/v1/httproutes';
 const gateways = '/apis/gateway.networking.k8s.io/v1/gateways';
@@ -219,4 +219,17 @@ test('an object that keeps changing is written now and then, and at last as it i
   // The gaps grow to 800 ms: eight writes in the first second and a half.
   const most = 8 + (performance.now() - startedAt) / 800;
   assert.ok(patches(server).length <= most, `${patches(server).length} writes`);
+});
+
+test('a Gateway does not wait for the routes that came before it', async (t) => {
+  const names = Array.from({ length: 50 }, (_, i) => `r${i}`);
+  const { server, say } = await start(t, ...names.map((name) => ['HTTPRoute', name] as const), ['Gateway', 'g']);
+  const ofRoutes = names.map(
+    (name) => [keyOf('HTTPRoute', 'n', name), { parents: [parent('g', condition('Accepted', 'True'))] }] as const,
+  );
+  say(new Map<string, ResourceStatus>([...ofRoutes, [gateway, { conditions: [condition('Programmed', 'True')] }]]));
+  await written(server, 51);
+  const place = patches(server).findIndex(({ path }) => path.includes('/gateways/'));
+  // So many writes may be under way at once.
+  assert.ok(place >= 0 && place < 16, `its write is number ${place}`);
 });

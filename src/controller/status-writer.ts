@@ -46,7 +46,8 @@ export class StatusWriter {
   readonly #abort = new AbortController();
   #statuses: Statuses = new Map();
   #resources: ResourceSet | null = null;
-  /** Objects to look at, in the order in which they came up. */
+  /** Objects to look at, in the order in which they came up; people wait for those that are urgent. */
+  readonly #urgent = new Set<Key>();
   readonly #dirty = new Set<Key>();
   readonly #busy = new Set<Key>();
   /** Seen in another version than compiled: to be looked at after the next compilation. */
@@ -70,9 +71,9 @@ export class StatusWriter {
     this.#resources = resources;
     for (const [key, , status] of differences(before, statuses)) {
       if (status === undefined) this.#leave(key);
-      else this.#dirty.add(key);
+      else this.#mark(key);
     }
-    for (const key of this.#early) this.#dirty.add(key);
+    for (const key of this.#early) this.#mark(key);
     this.#early.clear();
     // Entries from a life before this one.
     if (isFirst) this.rewrite();
@@ -82,15 +83,15 @@ export class StatusWriter {
   /** The server has another version of the object: somebody may have changed its status. */
   observed(kind: string, name: ResourceName): void {
     if (!statusKinds.has(kind)) return;
-    this.#dirty.add(keyFor(kind, name));
+    this.#mark(keyFor(kind, name));
     this.#work();
   }
 
   /** Everything is looked at again: we have just begun to lead. */
   rewrite(): void {
-    for (const key of this.#statuses.keys()) this.#dirty.add(key);
+    for (const key of this.#statuses.keys()) this.#mark(key);
     for (const kind of statusKinds)
-      for (const name of this.#resources?.of(kind).keys() ?? []) this.#dirty.add(keyFor(kind, name));
+      for (const name of this.#resources?.of(kind).keys() ?? []) this.#mark(keyFor(kind, name));
     this.#work();
   }
 
@@ -101,30 +102,39 @@ export class StatusWriter {
     this.#retries.clear();
   }
 
+  #mark(key: Key): void {
+    (key.includes('Route/') ? this.#dirty : this.#urgent).add(key);
+  }
+
   #work(): void {
     // What is dirty while others lead is looked at when we do.
     if (this.#abort.signal.aborted || this.#resources === null || !this.#options.isLeader()) return;
-    for (const key of this.#dirty) {
-      if (this.#busy.size >= maxParallel) return;
-      // Comes again when its write has ended.
-      if (this.#busy.has(key)) continue;
-      if (this.#mustWait(key)) continue;
-      this.#dirty.delete(key);
-      const write = this.#plan(key);
-      if (!write) {
-        this.#forget(key);
-        continue;
+    for (const keys of [this.#urgent, this.#dirty]) {
+      for (const key of keys) {
+        if (this.#busy.size >= maxParallel) return;
+        // Comes again when its write has ended.
+        if (this.#busy.has(key)) continue;
+        keys.delete(key);
+        if (!this.#mustWait(key)) this.#look(key);
       }
-      this.#busy.add(key);
-      void this.#write(key, write).then(() => {
-        this.#busy.delete(key);
-        this.#work();
-      });
     }
   }
 
+  #look(key: Key): void {
+    const write = this.#plan(key);
+    if (!write) {
+      this.#forget(key);
+      return;
+    }
+    this.#busy.add(key);
+    void this.#write(key, write).then(() => {
+      this.#busy.delete(key);
+      this.#work();
+    });
+  }
+
   #leave(key: Key): void {
-    this.#dirty.add(key);
+    this.#mark(key);
     this.#paces.delete(key);
   }
 
@@ -133,11 +143,10 @@ export class StatusWriter {
     const pace = this.#paces.get(key);
     const leftMs = pace ? pace.endedAt + pace.gapMs - performance.now() : 0;
     if (leftMs <= 0) return false;
-    this.#dirty.delete(key);
     if (this.#waiting.has(key)) return true;
     const timer = setTimeout(() => {
       this.#waiting.delete(key);
-      this.#dirty.add(key);
+      this.#mark(key);
       this.#work();
     }, leftMs);
     this.#waiting.set(key, timer);
@@ -207,7 +216,7 @@ export class StatusWriter {
     clearTimeout(known?.timer);
     const afterMs = Math.min(maxRetryMs, Math.max(retryAfterMs ?? 0, (known?.afterMs ?? firstRetryMs / 2) * 2));
     const timer = setTimeout(() => {
-      this.#dirty.add(key);
+      this.#mark(key);
       this.#work();
     }, afterMs);
     this.#retries.set(key, { timer, afterMs, message });

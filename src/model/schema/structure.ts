@@ -104,7 +104,9 @@ export class StructureReader {
       checkList(schema, read, (message, index) =>
         index === undefined ? this.#add('error', message) : this.#at(index, () => this.#add('error', message)),
       );
-    return read;
+    // A list that was pushed to has room for 16 more items: in a large cluster that is megabytes.
+    const isSame = read.length === value.length && read.every((item, i) => item === value[i]);
+    return isSame ? value : read.slice();
   }
 
   #readScalar(schema: Schema, value: unknown): unknown {
