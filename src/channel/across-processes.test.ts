@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { until } from '../../test/until.ts';
+import { channelProtocol } from '../contract/channel-messages.ts';
 import { emptyConfig, type GatewayConfig } from '../contract/gateway-config.ts';
 import type { FromProxy, ToProxy } from '../contract/messages.ts';
 import { ChannelClient } from './client.ts';
@@ -109,6 +110,30 @@ test('a new controller counts from one again: the workers get the difference onl
   await until(() => second.log.said.length === 1, 'the answer is there');
   assert.deepEqual(second.log.said, [{ type: 'ack', version: 1, problems: [] }]);
   assert.deepEqual(proxy.log.states, [true, false, true]);
+});
+
+test('a message as large as it has to be arrives', async (t) => {
+  const path = socketPath(t);
+  const { channel, log } = await startController(t, path);
+  const name = 'x'.repeat(65 * 1024 * 1024);
+  channel.publish(1, configWith(name), null);
+  const proxy = startProxy(t, path);
+  await until(() => proxy.log.heard.length === 1 || log.troubles.length > 0, 'the snapshot is there');
+  assert.deepEqual(log.troubles, []);
+  assert.ok(proxy.client.config.routes[name]);
+});
+
+test('a proxy that does not read is cut off', async (t) => {
+  const path = socketPath(t);
+  const { channel, log } = await startController(t, path);
+  const proxy = net.connect(path).on('error', () => {});
+  t.after(() => proxy.destroy());
+  proxy.write(`${JSON.stringify({ type: 'hello', protocol: channelProtocol, version: '1.0.0' })}\n`);
+  await until(() => log.proxies === 1, 'the proxy is known');
+  const name = 'x'.repeat(40 * 1024 * 1024);
+  for (let version = 1; version <= 4; version++) channel.publish(version, configWith(`${name}${version}`), null);
+  await until(() => log.proxies === 0, 'the proxy is cut off');
+  assert.match(log.troubles[0] ?? '', /does not read/);
 });
 
 test('a stranger and a proxy of another protocol are turned away; the others go on', async (t) => {

@@ -86,8 +86,9 @@ function serve(socket: net.Socket, { version, onProxy, onTrouble }: ChannelServe
   };
   const send = (message: ToProxy): void => {
     if (socket.destroyed) return;
-    socket.write(toLine(message));
+    // Before it is written: a single message may be as large as it has to be.
     if (socket.writableLength > maxQueuedBytes) refuse('a proxy does not read what is sent to it, and is cut off');
+    else socket.write(toLine(message));
   };
   const greet = (hello: Hello): void => {
     if (hello.type !== 'hello' || hello.protocol !== channelProtocol) {

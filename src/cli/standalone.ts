@@ -58,6 +58,8 @@ export interface ClusterParts {
 
 /** How long after a listener could not be opened it is tried again. */
 const retryMs = 2000;
+/** Proxies of their own come back within this time when the controller was restarted; until then nothing is said of them. */
+const returnMs = 2000;
 
 export class Standalone {
   readonly #options: StandaloneOptions;
@@ -66,6 +68,7 @@ export class Standalone {
   readonly #source = new AbortController();
   #isDraining = false;
   #retry: NodeJS.Timeout | undefined;
+  #return: NodeJS.Timeout | undefined;
 
   constructor(options: StandaloneOptions) {
     this.#options = options;
@@ -120,6 +123,7 @@ export class Standalone {
   async drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#return);
     this.#source.abort();
     await this.#infrastructure.drain(graceMs);
   }
@@ -161,11 +165,22 @@ export class Standalone {
         cluster?.pool.published(version);
         channel.publish(version, config, endpoints);
       },
+      onWaiting: () => this.#awaitProxies(),
       onCompiled: (compiled, resources) => cluster?.onCompiled(compiled, resources),
       onEvent: (event) => this.#options.onEvent(event),
       now: () => performance.now(),
       date: () => new Date(),
     };
+  }
+
+  /** Statuses must not wait for proxies that do not come. */
+  #awaitProxies(): void {
+    if (this.#infrastructure.isDeserted === undefined || this.#isDraining) return;
+    this.#return ??= setTimeout(() => {
+      this.#return = undefined;
+      if (this.#infrastructure.isDeserted) this.#controller.settleUnanswered();
+      else if (this.#controller.isWaiting) this.#awaitProxies();
+    }, returnMs);
   }
 
   #acknowledge(version: number, problems: readonly ListenerProblem[]): void {

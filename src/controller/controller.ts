@@ -72,6 +72,22 @@ export class Controller {
     this.#parts.onCompiled(this.#parts.compile(resources, { version, problems }), resources);
   }
 
+  /** Whether proxies have yet to answer to the newest version. */
+  get isWaiting(): boolean {
+    const { version, acknowledged } = this.#view;
+    return version > 0 && acknowledged?.version !== version;
+  }
+
+  /** No proxy is there that could answer: what does not depend on proxies is said all the same. */
+  settleUnanswered(): void {
+    if (!this.isWaiting) return;
+    const { resources } = this.#view;
+    const compiled = this.#parts.compile(resources, null);
+    const statuses = this.#withTimes(compiled.statuses, this.#parts.date().toISOString());
+    this.#view = { ...this.#view, statuses, notes: compiled.notes };
+    this.#parts.onCompiled?.(compiled, resources);
+  }
+
   /** Has the proxies try again what kept listeners from being served: as a new version that changes nothing. */
   retry(): void {
     // Whatever is under way tries it anyway.
@@ -133,11 +149,13 @@ export class Controller {
       const version = before.version + 1;
       this.#view = { ...this.#view, version };
       this.#parts.publish(version, config, endpointsPatch);
+      this.#parts.onWaiting?.();
       return;
     }
     if (endpointsPatch) this.#parts.publish(before.version, config, endpointsPatch);
     // Nothing new to acknowledge, unless an earlier version still is.
     if (before.acknowledged?.version === before.version) this.#settle(before.acknowledged);
+    else this.#parts.onWaiting?.();
   }
 
   /** The proxies have what the documents say: now the statuses may say so too. */

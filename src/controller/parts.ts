@@ -45,7 +45,9 @@ export interface ControllerParts {
    * The proxies' answer to a version comes later, by `Controller.acknowledge` or `Controller.refuse`.
    */
   publish(version: number, config: GatewayConfig, endpoints: EndpointsPatch | null): void;
-  /** What is to be said of and made for these resources, each time the proxies serve all of them. */
+  /** The statuses wait for the proxies' answer from now on. Where none can come, `Controller.settleUnanswered` ends that. */
+  onWaiting?(): void;
+  /** What is to be said of and made for these resources, each time the proxies serve all of them, or none is there. */
   onCompiled?(compiled: Omit<Compiled, 'config'>, resources: ResourceSet): void;
   onEvent(event: ControllerEvent): void;
   /** Monotonic milliseconds. */

@@ -1,4 +1,5 @@
 /** Which version all proxies serve: adds up what each of them says. Knows nothing of how they are reached. */
+import { isEqual } from '../contract/config-diff.ts';
 import type { ListenerProblem } from '../contract/messages.ts';
 
 /** One proxy's answer to the newest version it has answered. */
@@ -11,9 +12,15 @@ export class Acknowledgements<Proxy> {
   readonly #answers = new Map<Proxy, Answer>();
   readonly #onAcknowledged: (version: number, problems: readonly ListenerProblem[]) => void;
   #announced = 0;
+  /** Of the version that was announced last. */
+  #problems: readonly ListenerProblem[] = [];
 
   constructor(onAcknowledged: (version: number, problems: readonly ListenerProblem[]) => void) {
     this.#onAcknowledged = onAcknowledged;
+  }
+
+  get isEmpty(): boolean {
+    return this.#answers.size === 0;
   }
 
   /** Nothing is acknowledged until this proxy has answered too. */
@@ -38,9 +45,15 @@ export class Acknowledgements<Proxy> {
   #announce(): void {
     const answers = [...this.#answers.values()];
     const version = Math.min(...answers.map((answer) => answer.version));
-    if (answers.length === 0 || version <= this.#announced) return;
+    if (answers.length === 0 || version === 0 || version < this.#announced) return;
+    const problems = distinct(answers.flatMap((answer) => answer.problems));
+    if (version === this.#announced) {
+      // One that came later, or went, may have had problems of its own; some may be ahead already.
+      if (answers.some((answer) => answer.version > version) || isEqual(problems, this.#problems)) return;
+    }
     this.#announced = version;
-    this.#onAcknowledged(version, distinct(answers.flatMap(({ problems }) => problems)));
+    this.#problems = problems;
+    this.#onAcknowledged(version, problems);
   }
 }
 

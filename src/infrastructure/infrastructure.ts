@@ -2,6 +2,8 @@
 import type { ListenerProblem, ToProxy } from '../contract/messages.ts';
 
 export interface Infrastructure {
+  /** No proxy is there that could acknowledge anything. Absent: there always is one, or will be at once. */
+  readonly isDeserted?: boolean;
   /** Brings the proxies up; resolves when they run. They serve as soon as the channel has a version for them. */
   start(): Promise<void>;
   /** No new connections; what is in flight ends within `graceMs`, the rest is cut. Resolves when the proxies are gone. */

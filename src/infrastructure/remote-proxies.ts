@@ -28,6 +28,10 @@ export class RemoteProxies implements Infrastructure {
     this.#acknowledgements = new Acknowledgements((version, problems) => options.onAcknowledged(version, problems));
   }
 
+  get isDeserted(): boolean {
+    return this.#acknowledgements.isEmpty;
+  }
+
   async start(): Promise<void> {
     this.#server = await this.#options.listen((proxy) => this.#accept(proxy));
   }

@@ -18,7 +18,11 @@ import {
   ourClass,
   putBackend,
   putRoute,
+  reasonOf,
+  routes,
   startServer,
+  statusOf,
+  untilReason,
   writeKubeconfig,
 } from './controller.test-support.ts';
 
@@ -73,6 +77,38 @@ function startLoad(port: number) {
     },
   };
 }
+
+test('without a proxy the statuses say what does not depend on one', async (t) => {
+  const server = await startServer(t);
+  server.put(classes, ourClass);
+  server.put(gateways, gateway('web', await freePort()));
+  putRoute(server, 'web', 'gone');
+  const folder = mkdtempSync(join(tmpdir(), 'headgate-test-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const channel = join(folder, 'channel.sock');
+  const kubeconfig = await writeKubeconfig(folder, server);
+  const admin = await freePort();
+  start(
+    t,
+    'controller',
+    '--infrastructure=proxies',
+    `--channel=${channel}`,
+    `--kubeconfig=${kubeconfig}`,
+    `--address-pool=${address}-127.98.0.9`,
+    '--leader-election=false',
+    `--admin=127.0.0.1:${admin}`,
+  );
+  await until(
+    () => reasonOf(statusOf(server, classes, 'headgate'), 'Accepted') === 'Accepted',
+    'the class is accepted',
+  );
+  await until(() => statusOf(server, routes, 'n/web').parents?.length === 1, 'the route has a status');
+  await untilReason(server, 'n/web', 'Pending');
+  const proxy = start(t, 'proxy', '--channel', channel, '--workers', '1', '--admin', `127.0.0.1:${await freePort()}`);
+  await untilReason(server, 'n/web', 'Programmed').catch((error: Error) => {
+    throw new Error(`${error.message}\n${proxy.output()}`);
+  });
+});
 
 test('a controller that is killed and comes again costs no request, and what changed meanwhile is served', async (t) => {
   const server = await startServer(t);
