@@ -34,7 +34,8 @@ export function createProbe(environment: { readonly limits: Limits; readonly whe
     const backend = {
       ...target.backend,
       protocol: protocolFor(probe.type, target.backend),
-      connectTimeoutMs: timeoutMs,
+      // The probe's own time-out is over all of it.
+      connectTimeoutMs: 0,
     };
     const { proxyProtocol } = backend;
     const pool = createPool(target.endpoint, backend, proxyProtocol && { preface: proxyHeader(proxyProtocol, null) });

@@ -81,7 +81,7 @@ class Asking implements ResponseSink {
   }
 
   onUpstreamError({ kind, message }: UpstreamError): void {
-    this.#end(kind === 'Connect' || kind === 'ConnectTimeout' ? `no connection: ${message}` : message);
+    this.#end(kind === 'Connect' ? `no connection: ${message}` : message);
   }
 
   onInformational(): void {}
