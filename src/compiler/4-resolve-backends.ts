@@ -104,7 +104,10 @@ function applyEffects(
     const { tls, ...fields } = backend;
     changed = { ...changed, ...fields, ...(tls && { protocol, tls }) };
   }
-  return { key, config: changed };
+  if (changed.tlsRefused === undefined) return { key, config: changed };
+  // Probes would begin the TLS that is refused, and take the endpoints from what passes through.
+  const { healthCheck: _, ...passing } = changed;
+  return { key, config: passing };
 }
 
 function makeBackend(service: Service, number: number | undefined, use: BackendUse): ResolvedBackend {

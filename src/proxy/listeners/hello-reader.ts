@@ -72,6 +72,9 @@ class HelloReader implements Receiver, DeadlineOwner, OpenedConnection {
     else {
       this.#finish();
       this.#options.onHello(verdict, this);
+      // Whoever has the connection now has the bytes as well; this lives as long as the socket.
+      this.#buffer = nothing;
+      this.#length = 0;
     }
   }
 
