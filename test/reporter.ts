@@ -1,5 +1,4 @@
 /** What `npm test` prints: a line for each process (a file, or a group of them), failures in full, the runner's totals at the end. */
-import { tmpdir } from 'node:os';
 import { basename, relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 
@@ -17,7 +16,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       const { file, counts, duration_ms: took } = event.data;
       if (file) {
         const { passed = 0, failed = 0 } = counts as unknown as Record<string, number>;
-        const name = file.startsWith(tmpdir()) ? basename(file, '.test.mjs') : relative(process.cwd(), file);
+        const name = file.endsWith('.test.mjs') ? basename(file, '.test.mjs') : relative(process.cwd(), file);
         yield `${failed > 0 ? 'FAILED' : 'ok    '} ${name}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ''} (${Math.round(took)} ms)\n`;
         continue;
       }

@@ -38,7 +38,7 @@ function createWaiter() {
     look: () => waiting.forEach((check) => check()),
     until(isTrue: () => boolean, what: string): Promise<void> {
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`waited in vain until ${what}`)), 5000);
+        const timer = setTimeout(() => reject(new Error(`waited in vain until ${what}`)), 60_000);
         const check = () => {
           if (!isTrue()) return;
           clearTimeout(timer);

@@ -17,9 +17,9 @@ interface Terms {
 }
 
 /** For what is tested at the end of a lease. */
-const shortTimes = { durationMs: 1000, renewWithinMs: 600, retryMs: 100 };
+const shortTimes = { durationMs: 1000, renewWithinMs: 600, retryMs: 100, releaseWithinMs: 1000 };
 /** A busy machine must not let one lapse by itself. */
-const longTimes = { durationMs: 90_000, renewWithinMs: 80_000, retryMs: 100 };
+const longTimes = { durationMs: 90_000, renewWithinMs: 80_000, retryMs: 100, releaseWithinMs: 60_000 };
 
 function contend(t: TestContext, server: FakeApiServer, identity: string, times = longTimes): Terms {
   const client = createKubeClient(accessTo(server.port, { headers: { 'x-contender': identity } }));

@@ -14,6 +14,8 @@ export interface LeaseTimes {
   readonly renewWithinMs: number;
   /** Between attempts, jittered. */
   readonly retryMs: number;
+  /** To give the lease up may take so long: whoever ends should not wait for a server that is away. */
+  readonly releaseWithinMs: number;
 }
 
 export interface LeaseOptions extends Partial<LeaseTimes> {
@@ -48,7 +50,7 @@ interface Lease {
 }
 
 /** As client-go has them. */
-const defaultTimes: LeaseTimes = { durationMs: 15_000, renewWithinMs: 10_000, retryMs: 2000 };
+const defaultTimes: LeaseTimes = { durationMs: 15_000, renewWithinMs: 10_000, retryMs: 2000, releaseWithinMs: 2000 };
 
 const leases = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' };
 
@@ -200,7 +202,7 @@ export class LeaderElection {
   }
 
   async #release(): Promise<void> {
-    const signal = AbortSignal.timeout(this.#times.retryMs);
+    const signal = AbortSignal.timeout(this.#times.releaseWithinMs);
     // Twice: the renewal that was under way may have arrived although its answer did not.
     for (let attempt = 0; attempt < 2; attempt++) {
       if (this.#seen?.spec.holderIdentity !== this.#options.identity) return;

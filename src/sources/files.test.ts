@@ -70,7 +70,7 @@ function watchFolder(
         clearTimeout(limit);
         resolve(last());
       };
-      const limit = setTimeout(() => reject(new Error(`never came: ${JSON.stringify(last().problems)}`)), 2000);
+      const limit = setTimeout(() => reject(new Error(`never came: ${JSON.stringify(last().problems)}`)), 60_000);
       waiting.add(look);
       look();
     });

@@ -78,10 +78,10 @@ test('HTTP: the status decides, of what was asked for', async () => {
 
 test('HTTP: who is silent, refuses or speaks something else is not well', async () => {
   const silent = await listening(net.createServer((socket) => socket.resume()));
-  assert.equal(await probe(silent.port, root, { timeoutMs: 30 }), 'no answer within 30 ms');
-  assert.equal(await probe(silent.port, root, { timeoutMs: 30, protocol: 'h2c' }), 'no answer within 30 ms');
+  assert.equal(await probe(silent.port, root, { timeoutMs: 500 }), 'no answer within 500 ms');
+  assert.equal(await probe(silent.port, root, { timeoutMs: 500, protocol: 'h2c' }), 'no answer within 500 ms');
   for (const protocol of ['http1-tls', 'h2-tls'] as const) {
-    assert.equal(await probe(silent.port, root, { timeoutMs: 30, protocol }), 'no answer within 30 ms');
+    assert.equal(await probe(silent.port, root, { timeoutMs: 500, protocol }), 'no answer within 500 ms');
   }
   await until(() => silent.open() === 0, 'no connection is left');
   const other = await listening(net.createServer((socket) => socket.end('220 mail.test\r\n')));

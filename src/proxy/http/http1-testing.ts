@@ -22,7 +22,7 @@ import type {
   UpstreamError,
 } from './streams.ts';
 
-export const WAIT_MS = 5000;
+const WAIT_MS = 60_000;
 
 /** Resolves with what `check` returns once that is truthy; looked at after every turn of the loop. */
 export async function until<T>(what: string, check: () => T): Promise<NonNullable<T>> {
