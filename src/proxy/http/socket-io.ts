@@ -15,7 +15,7 @@ export interface Receiver {
 
 const READ_BYTES = 64 * 1024;
 /** Node then asks ten times, a second apart: a backend whose machine is gone is found within half a minute. */
-const KEEP_ALIVE_MS = 15_000;
+export const KEEP_ALIVE_MS = 15_000;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
 function onread(receiver: Receiver): net.OnReadOpts {

@@ -13,6 +13,7 @@ import { noTcp, startBackend } from './tcp.test-support.ts';
 
 /** Has sent its end and reads nothing. */
 class DeafClient extends Duplex {
+  setKeepAlive(): void {}
   override _read(): void {}
   override _write(): void {}
   destroySoon(): void {

@@ -3,11 +3,13 @@
  * its own end. Knows neither protocols nor how the endpoint was chosen; the port knows it by its client's socket.
  */
 import type net from 'node:net';
+import tls from 'node:tls';
 import { waitingBytes } from '../http/direct-write.ts';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { BackendConfig, ProxyProtocolVersion } from '../../contract/gateway-config.ts';
-import { connectSocket, type ConnectTarget, type Receiver } from '../http/socket-io.ts';
+import { connectSocket, KEEP_ALIVE_MS, type ConnectTarget, type Receiver } from '../http/socket-io.ts';
 import type { Limits } from '../limits.ts';
+import { socketBelow } from '../socket-below.ts';
 import { proxyHeader } from '../listeners/proxy-protocol.ts';
 import type { EndpointRuntime } from '../runtime.ts';
 import { ByteFlow } from './byte-flow.ts';
@@ -84,6 +86,9 @@ export class TcpConnection implements DeadlineOwner {
     this.#response = new ByteFlow((bytes) => counts.onResponse(bytes));
     if (client.bytes !== null) this.#request.hold(client.bytes);
     this.#client = client.attach(this.#request);
+    // Nobody may ever say anything again: without an idle time-out only this finds a client whose machine is gone.
+    const below = this.#client instanceof tls.TLSSocket ? socketBelow(this.#client) : this.#client;
+    below?.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#request.from(this.#client);
     this.#response.to(this.#client);
     this.#watchClient();

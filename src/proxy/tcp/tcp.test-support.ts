@@ -1,4 +1,5 @@
 /** A proxy with listeners that carry bytes, backends that are scripted, and clients on real sockets, for the tests of TCP and TLS. */
+import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import net from 'node:net';
 import type { TestContext } from 'node:test';
@@ -196,6 +197,16 @@ export class TcpProxy {
   metric(name: string, labels = ''): number {
     return this.#observed.metric(name, labels);
   }
+}
+
+/** Whether the kernel asks after the client of each connection of the port that says nothing (timer 2 of /proc/net/tcp). */
+export function isAskedAfter(port: number): boolean {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  const open = lines.filter(([, address, , state]) => address?.endsWith(local) && state === '01');
+  return open.length > 0 && open.every(([, , , , , timer]) => timer?.startsWith('02:'));
 }
 
 /** A raw client, half-open, that keeps what it gets. */

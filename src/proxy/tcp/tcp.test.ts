@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { until } from '../../../test/until.ts';
-import { deadPort, echo, endpointAt, startBackend, TcpClient, TcpProxy, type TestConfig } from './tcp.test-support.ts';
+import {
+  deadPort,
+  echo,
+  endpointAt,
+  isAskedAfter,
+  startBackend,
+  TcpClient,
+  TcpProxy,
+  type TestConfig,
+} from './tcp.test-support.ts';
 
 const tcp = (weights: Readonly<Record<string, number>>): TestConfig => ({
   listeners: { tcp: {} },
@@ -45,6 +54,15 @@ describe('a TCP connection', () => {
     assert.equal(proxy.metric('headgate_tcp_bytes_total', 'direction="response"'), 5);
     assert.equal(proxy.metric('headgate_connections'), 0);
     assert.equal(proxy.metric('headgate_upstream_connections'), 0);
+  });
+
+  test('a client that says nothing is asked after by the kernel', async (t) => {
+    const backend = await startBackend(t, echo('a'));
+    const proxy = new TcpProxy(t);
+    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
+    const client = await TcpClient.connect(t, proxy.port);
+    assert.equal(await client.ask('one'), 'a one');
+    await until(() => isAskedAfter(proxy.port), 'the timer runs', 5000);
   });
 
   test('lets the server speak first', async (t) => {

@@ -11,7 +11,16 @@ import {
   serverNameExtension,
   tls13Extensions,
 } from '../listeners/client-hello.test-support.ts';
-import { deadPort, echo, endpointAt, startBackend, TcpClient, TcpProxy, type TestConfig } from './tcp.test-support.ts';
+import {
+  deadPort,
+  echo,
+  endpointAt,
+  isAskedAfter,
+  startBackend,
+  TcpClient,
+  TcpProxy,
+  type TestConfig,
+} from './tcp.test-support.ts';
 
 const front = testCertificate('front', ['front.test', '*.front.test']);
 const inner = testCertificate('inner', ['inner.test']);
@@ -276,6 +285,7 @@ describe('TLS terminated', () => {
     const client = await TcpClient.secure(t, proxy.port, { servername: 'front.test' });
     assert.equal(await client.ask('hello'), 'a hello');
     assert.deepEqual(serverNames, ['inner.test']);
+    await until(() => isAskedAfter(proxy.port), 'the kernel asks after the client', 5000);
     const other = { protocol: 'tcp-tls', tls: { serverName: 'wrong.test', ca: inner.certificate } } as const;
     await proxy.apply(config({ a: other }), { a: [backend.endpoint] });
     const refused = await TcpClient.secure(t, proxy.port, { servername: 'front.test' });
