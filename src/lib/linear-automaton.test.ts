@@ -92,7 +92,10 @@ function cpuMsOf(work: () => void): number {
   return Math.min(...rounds);
 }
 
-test('8 KiB take five milliseconds of work at most, whatever the text', () => {
+/** Five on a machine that does nothing else; where others share its caches, some times as many. Backtracking takes years. */
+const MOST_MS = 25;
+
+test('8 KiB take a few milliseconds of work at most, whatever the text', () => {
   const random = Array.from({ length: 8192 }, () => (Math.random() < 0.5 ? 'a' : 'b')).join('');
   const hostile = [
     '(a+)+$',
@@ -111,7 +114,7 @@ test('8 KiB take five milliseconds of work at most, whatever the text', () => {
     assert.ok(automaton.cost <= MAX_COST, `${pattern}: ${automaton.cost}`);
     for (const subject of ['a'.repeat(8192), `${'a'.repeat(8191)}!`, random]) {
       const spent = cpuMsOf(() => automaton.test(subject));
-      assert.ok(spent < 5, `${pattern}: ${spent} ms`);
+      assert.ok(spent < MOST_MS, `${pattern}: ${spent} ms`);
     }
   }
 });

@@ -179,7 +179,7 @@ describe('regular expressions', () => {
         assert.equal((await client.answer(round)).status, 200);
         leastMs = Math.min(leastMs, (process.cpuUsage().user - user) / 1000);
       }
-      assert.ok(leastMs < 5 * patterns.length, `${leastMs} ms for ${patterns.length} patterns`);
+      assert.ok(leastMs < 25 * patterns.length, `${leastMs} ms for ${patterns.length} patterns`);
       await wire.bystander();
       client.close();
     });
