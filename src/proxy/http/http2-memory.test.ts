@@ -10,7 +10,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { clientPreface, FrameFlag, FrameType } from './frame.ts';
 import { Backend } from './http2-client-testing.ts';
-import type { Measured } from './http2-memory-child.ts';
+import type { Measured } from './http2-memory-testing.ts';
 import { block, frame, get, until } from './http2-testing.ts';
 
 const END_BOTH = FrameFlag.endStream | FrameFlag.endHeaders;
@@ -21,7 +21,7 @@ class Child {
   readonly #process: ChildProcess;
 
   constructor(...args: string[]) {
-    this.#process = fork(new URL('./http2-memory-child.ts', import.meta.url), args, { execArgv: ['--expose-gc'] });
+    this.#process = fork(new URL('./http2-memory-testing.ts', import.meta.url), args, { execArgv: ['--expose-gc'] });
   }
 
   async next(): Promise<Measured> {
