@@ -16,9 +16,11 @@ const named = process.argv.slice(2);
 const first = [
   'test/soak.test.ts',
   'test/examples.test.ts',
+  'src/cli/commands/controller-outages.test.ts',
   'src/cli/commands/run.test.ts',
   'src/proxy/http/http2-memory.test.ts',
-  'src/proxy/http/http1-refusals.test.ts',
+  'src/cli/commands/controller.test.ts',
+  'src/cli/commands/proxy.test.ts',
 ];
 
 /** To start a process and load the sources costs more than these tests themselves. */
@@ -63,7 +65,7 @@ const { status } = spawnSync(
     '--disable-warning=ExperimentalWarning',
     '--test',
     // The soak leaves most of its processor to others.
-    '--test-concurrency=3',
+    '--test-concurrency=5',
     '--test-reporter=./test/reporter.ts',
     '--test-reporter-destination=stdout',
     ...files,
