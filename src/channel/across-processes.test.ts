@@ -1,9 +1,9 @@
 /** Both ends of the channel over a real Unix socket. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { until } from '../../test/until.ts';
 import { channelProtocol } from '../contract/channel-messages.ts';
@@ -158,4 +158,12 @@ test('a second controller on the same path is refused', async (t) => {
   const path = socketPath(t);
   await startController(t, path);
   await assert.rejects(startController(t, path), { code: 'EADDRINUSE' });
+});
+
+test('a file at the path is left alone', async (t) => {
+  const path = socketPath(t);
+  mkdirSync(dirname(path));
+  writeFileSync(path, 'precious');
+  await assert.rejects(startController(t, path), { code: 'EADDRINUSE' });
+  assert.equal(readFileSync(path, 'utf8'), 'precious');
 });

@@ -2,7 +2,7 @@
  * The controller's end of the channel to proxies in other processes of this host: a Unix socket, one connection a proxy.
  * Carries messages; what they mean is the business of whoever takes the proxies.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import { channelProtocol, type Hello } from '../contract/channel-messages.ts';
@@ -75,7 +75,8 @@ async function clearPath(path: string): Promise<void> {
     probe.once('error', () => resolve(false));
   });
   if (isServed) throw Object.assign(new Error(`another controller serves ${path}`), { code: 'EADDRINUSE' });
-  rmSync(path, { force: true });
+  // Anything else at that path is somebody's, and makes listening fail.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path);
 }
 
 function serve(socket: net.Socket, { version, onProxy, onTrouble }: ChannelServerOptions): void {
