@@ -26,6 +26,8 @@ export const defaultLimits = {
   udpIdleTimeoutMs: 60_000,
   /** Nothing carried either way on a TCP connection. */
   tcpIdleTimeoutMs: 0,
+  /** Bytes wait on a TCP connection, and nothing is taken either way. */
+  tcpStallTimeoutMs: 600_000,
   informationalResponses: 100,
   /** A request that a filter makes to a backend of its own, such as an authorization server: time, and size of the answer's body. */
   filterCallTimeoutMs: 10_000,

@@ -162,6 +162,8 @@ describe('stalled bodies', () => {
 });
 
 describe('regular expressions', () => {
+  /** Five for each expression that is tried. */
+  const MOST_MATCHING_MS = 5 * patterns.length;
   const subject = `${'a'.repeat(8000)}!`;
   const forms: Readonly<Record<string, string>> = {
     path: `GET /re${subject} HTTP/1.1\r\nHost: a.test\r\n\r\n`,
@@ -173,13 +175,13 @@ describe('regular expressions', () => {
       const client = await wire.connect();
       let leastMs = Infinity;
       // The first time makes cells that stay; and whatever else the machine does only adds.
-      for (let round = 1; round <= 8; round++) {
+      for (let round = 1; round <= 100 && leastMs >= MOST_MATCHING_MS; round++) {
         const { user } = process.cpuUsage();
         client.send(bytes);
         assert.equal((await client.answer(round)).status, 200);
         leastMs = Math.min(leastMs, (process.cpuUsage().user - user) / 1000);
       }
-      assert.ok(leastMs < 25 * patterns.length, `${leastMs} ms for ${patterns.length} patterns`);
+      assert.ok(leastMs < MOST_MATCHING_MS, `${leastMs} ms for ${patterns.length} patterns`);
       await wire.bystander();
       client.close();
     });

@@ -169,3 +169,92 @@ test('a message arrives although the rest of the stream is open, and a piece tha
   assert.match(client.received, /^HTTP\/1\.1 200 OK\r\n/);
   client.close();
 });
+
+const MIB = 1024 * 1024;
+/** What kernel buffers of loopback and ours can hold, on both sides of the proxy; far below what is sent. */
+const BUFFERED_BYTES = 24 * MIB;
+const LARGE_BYTES = 96 * MIB;
+
+/** Resolves once the number stays as it is. */
+async function standsStill(count: () => number): Promise<number> {
+  let last = -1;
+  let times = 0;
+  await until(() => {
+    times = count() > 0 && count() === last ? times + 1 : 0;
+    last = count();
+    return times > 50;
+  }, 'nothing moves any more');
+  return last;
+}
+
+for (const type of ['application/grpc-web+proto', 'application/grpc-web-text+proto']) {
+  const head = `Host: a\r\nContent-Type: ${type}\r\n`;
+  const encode = (message: Buffer) => (type.includes('text') ? message.toString('base64') : message.toString('latin1'));
+
+  test(`${type}: a client that does not read stops the service, and nothing is lost`, async () => {
+    let sent = 0;
+    const piece = Buffer.alloc(64 * 1024, 'x');
+    await using wire = await GrpcWire.start({
+      handlers: {
+        serverStream(call) {
+          const pump = () => {
+            while (sent < LARGE_BYTES) {
+              sent += piece.length;
+              if (!call.write(piece)) return;
+            }
+            call.end();
+          };
+          call.on('drain', pump);
+          pump();
+        },
+      },
+      filters,
+    });
+    const client = await WireClient.connect({ port: wire.clearPort });
+    const ask = encode(messageOf(''));
+    let received = 0;
+    let end = '';
+    client.socket.removeAllListeners('data');
+    client.socket.on('data', (data: Buffer) => {
+      received += data.length;
+      end = (end + data.toString('latin1')).slice(-7);
+    });
+    client.socket.pause();
+    client.send(
+      `POST /test.Service/ServerStream HTTP/1.1\r\n${head}Content-Length: ${ask.length}\r\nConnection: close\r\n\r\n${ask}`,
+    );
+    const taken = await standsStill(() => sent);
+    assert.ok(taken < BUFFERED_BYTES, `${taken} bytes were taken from the service`);
+    client.socket.resume();
+    await client.closed();
+    assert.ok(end.endsWith('\r\n0\r\n\r\n') && received > LARGE_BYTES, `${received} bytes`);
+  });
+
+  test(`${type}: a service that does not read stops the client, and gets everything when it reads`, async () => {
+    let got = 0;
+    let read = () => {};
+    await using wire = await GrpcWire.start({
+      handlers: {
+        clientStream(call, reply) {
+          read = () => call.on('data', (message: Buffer) => (got += message.length));
+          call.on('end', () => reply(null, Buffer.from('all of it')));
+        },
+      },
+      filters,
+    });
+    const client = await WireClient.connect({ port: wire.clearPort });
+    const text = encode(messageOf('x'.repeat(64 * 1024)));
+    const count = Math.ceil(LARGE_BYTES / text.length);
+    client.send(
+      `POST /test.Service/ClientStream HTTP/1.1\r\n${head}Content-Length: ${count * text.length}\r\nConnection: close\r\n\r\n`,
+    );
+    const start = client.socket.bytesWritten;
+    for (let i = 0; i < count; i++) client.send(text);
+    const taken = await standsStill(() => client.socket.bytesWritten - start - client.socket.writableLength);
+    assert.ok(taken < BUFFERED_BYTES, `${taken} bytes were taken from the client`);
+    read();
+    await client.closed();
+    assert.equal(got, count * 64 * 1024);
+    assert.match(client.received, /^HTTP\/1\.1 200 OK\r\n/);
+  });
+}

@@ -19,7 +19,7 @@ function measure(port: number): Measured {
 
 async function serve(backendPort: number): Promise<void> {
   // Floods are to be stopped by what they hold, not by their number.
-  const { port } = await startProxy({ backendPort, limits: { http2Glitches: 1e9 } });
+  const { port } = await startProxy({ backendPort, limits: { http2Glitches: 1e9, http2RequestsPerConnection: 1e9 } });
   process.on('message', () => process.send!(measure(port)));
   process.send!(measure(port));
 }

@@ -6,6 +6,7 @@ import net from 'node:net';
 import type tls from 'node:tls';
 import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { isHeldByOthers } from '../../lib/port-owner.ts';
+import { KEEP_ALIVE_MS } from '../http/socket-io.ts';
 import type { Limits } from '../limits.ts';
 import type { ListenerRuntime } from '../runtime.ts';
 import { type TcpClient, TcpConnection, type TcpEnvironment } from '../tcp/tcp-connection.ts';
@@ -108,7 +109,14 @@ export class Port implements ConnectionHost {
         this.#onCountChanged(0);
       },
     });
-    this.#server = net.createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
+    this.#server = net.createServer({
+      pauseOnConnect: true,
+      noDelay: true,
+      allowHalfOpen: true,
+      // Streams and tunnels may be silent for as long as they like: only this finds a client whose machine is gone.
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    });
     this.#server.on('connection', (socket) => this.#accept(socket));
   }
 

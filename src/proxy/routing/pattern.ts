@@ -28,5 +28,7 @@ function makePattern(source: string): Pattern {
   const automaton = compileAutomaton(source);
   const fast = translatePattern(source);
   if (fast !== null) return (text) => fast.test(text);
+  // The first request would pay for the tables.
+  automaton.test('');
   return (text) => automaton.test(text);
 }

@@ -3,13 +3,11 @@
  * its own end. Knows neither protocols nor how the endpoint was chosen; the port knows it by its client's socket.
  */
 import type net from 'node:net';
-import tls from 'node:tls';
 import { waitingBytes } from '../http/direct-write.ts';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { BackendConfig, ProxyProtocolVersion } from '../../contract/gateway-config.ts';
-import { connectSocket, KEEP_ALIVE_MS, type ConnectTarget, type Receiver } from '../http/socket-io.ts';
+import { connectSocket, type ConnectTarget, type Receiver } from '../http/socket-io.ts';
 import type { Limits } from '../limits.ts';
-import { socketBelow } from '../socket-below.ts';
 import { proxyHeader } from '../listeners/proxy-protocol.ts';
 import type { EndpointRuntime } from '../runtime.ts';
 import { ByteFlow } from './byte-flow.ts';
@@ -71,8 +69,9 @@ export class TcpConnection implements DeadlineOwner {
   /** What ended it; the first cause stays. */
   #reason: TcpEnd | null = null;
   #isEnding = false;
-  /** What had been carried when the deadline was armed. */
+  /** What had moved when that was last looked at, and since when it is no more. */
   #progress = 0;
+  #silentSince = 0;
 
   constructor({ plan, client, onClosed }: TcpParts, environment: TcpEnvironment) {
     this.#environment = environment;
@@ -86,9 +85,6 @@ export class TcpConnection implements DeadlineOwner {
     this.#response = new ByteFlow((bytes) => counts.onResponse(bytes));
     if (client.bytes !== null) this.#request.hold(client.bytes);
     this.#client = client.attach(this.#request);
-    // Nobody may ever say anything again: without an idle time-out only this finds a client whose machine is gone.
-    const below = this.#client instanceof tls.TLSSocket ? socketBelow(this.#client) : this.#client;
-    below?.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#request.from(this.#client);
     this.#response.to(this.#client);
     this.#watchClient();
@@ -102,8 +98,8 @@ export class TcpConnection implements DeadlineOwner {
 
   onDeadline(): void {
     if (!this.#isConnected && !this.#isEnding) this.#failTry('ConnectTimeout');
-    else if (this.#carried() === this.#progress) this.#end('Idle', 'now');
-    else this.#armIdle();
+    else if (this.#moved() !== this.#progress) this.#watchProgress();
+    else this.#onSilence();
   }
 
   #watchClient(): void {
@@ -162,7 +158,7 @@ export class TcpConnection implements DeadlineOwner {
     upstream.on('drain', () => this.#request.resume());
     this.#response.from(upstream);
     this.#request.to(upstream);
-    this.#armIdle();
+    this.#watchProgress();
   }
 
   /** Nothing was sent yet, so another endpoint may have the connection. */
@@ -181,22 +177,49 @@ export class TcpConnection implements DeadlineOwner {
   /** One side is closed: the other one may take what is left for it. */
   #onClosed(): void {
     if (!this.#isClientOpen && this.#upstream === null) this.#finish();
-    else this.#armIdle();
+    else this.#watchProgress();
   }
 
-  /** Off by default, but what is left for one side when the other is closed must make progress. */
-  #armIdle(): void {
-    const { tcpIdleTimeoutMs, bodyIdleTimeoutMs } = this.#environment.limits;
-    const isHalf = !this.#isClientOpen || this.#upstream === null;
-    const timeoutMs = isHalf || this.#isEnding ? bodyIdleTimeoutMs : tcpIdleTimeoutMs;
-    if (timeoutMs === 0) return;
-    this.#progress = this.#carried();
-    this.#environment.wheel.arm(this.#deadline, timeoutMs);
+  #watchProgress(): void {
+    this.#progress = this.#moved();
+    this.#silentSince = this.#environment.wheel.now;
+    this.#armSilence(0);
   }
 
-  #carried(): number {
-    const waiting = waitingBytes(this.#client) + (this.#upstream === null ? 0 : waitingBytes(this.#upstream));
-    return this.#request.bytes + this.#response.bytes - waiting;
+  /** Nothing came and nothing was taken since that was last looked at. */
+  #onSilence(): void {
+    const { idleMs, stallMs } = this.#silenceLimits();
+    const silentMs = this.#environment.wheel.now - this.#silentSince;
+    if (silentMs >= idleMs) this.#end('Idle', 'now');
+    else if (silentMs >= stallMs && this.#waiting() > 0) this.#end('Stalled', 'now');
+    else this.#armSilence(silentMs);
+  }
+
+  #armSilence(silentMs: number): void {
+    const { idleMs, stallMs } = this.#silenceLimits();
+    // Where nothing waits, whatever comes ends the silence: there is time until the next look.
+    const untilStall = silentMs < stallMs ? stallMs - silentMs : stallMs;
+    const timeoutMs = Math.min(idleMs - silentMs, untilStall);
+    if (timeoutMs < Infinity) this.#environment.wheel.arm(this.#deadline, timeoutMs);
+  }
+
+  /** Silence is off by default, but what waits must be taken some day, and what is left when one side is closed, soon. */
+  #silenceLimits(): { readonly idleMs: number; readonly stallMs: number } {
+    const { tcpIdleTimeoutMs, tcpStallTimeoutMs, bodyIdleTimeoutMs } = this.#environment.limits;
+    const isHalf = !this.#isClientOpen || this.#upstream === null || this.#isEnding;
+    return isHalf
+      ? { idleMs: bodyIdleTimeoutMs || Infinity, stallMs: Infinity }
+      : { idleMs: tcpIdleTimeoutMs || Infinity, stallMs: tcpStallTimeoutMs || Infinity };
+  }
+
+  /** Grows with every byte that comes, and with every byte that is taken. */
+  #moved(): number {
+    return 2 * (this.#request.bytes + this.#response.bytes) - this.#waiting();
+  }
+
+  /** Bytes that one side has sent and the other has not taken. */
+  #waiting(): number {
+    return waitingBytes(this.#client) + (this.#upstream === null ? 0 : waitingBytes(this.#upstream));
   }
 
   /**

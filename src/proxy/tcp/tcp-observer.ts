@@ -10,6 +10,7 @@ export type TcpEnd =
   | 'ConnectTimeout'
   | 'BackendTlsFailed'
   | 'Idle'
+  | 'Stalled'
   | 'Shutdown';
 
 export interface StartedTcp {

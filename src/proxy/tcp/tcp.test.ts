@@ -303,6 +303,20 @@ describe('changes under open TCP connections', () => {
     assert.equal((await proxy.logged(1))[0]!.reason, 'Shutdown');
   });
 
+  test('where bytes wait that nobody takes, it ends in its time; where nothing waits, it lives', async (t) => {
+    const deaf = await startBackend(t, (socket) => socket.pause());
+    const proxy = new TcpProxy(t, { tcpStallTimeoutMs: 300 });
+    await proxy.apply(tcp({ deaf: 1 }), { deaf: [deaf.endpoint] });
+    const silent = await TcpClient.connect(t, proxy.port);
+    await until(() => proxy.metric('headgate_upstream_connections') === 1, 'the silent one stands');
+    const stalled = await TcpClient.connect(t, proxy.port);
+    stalled.socket.write(Buffer.alloc(32 * 1024 * 1024));
+    await stalled.closed();
+    assert.equal((await proxy.logged(1))[0]!.reason, 'Stalled');
+    await until(() => proxy.metric('headgate_upstream_connections') === 1, 'its backend is let go');
+    assert.ok(!silent.isClosed);
+  });
+
   test('an idle time-out is off unless it is asked for', async (t) => {
     const a = await startBackend(t, echo('a'));
     const proxy = new TcpProxy(t, { tcpIdleTimeoutMs: 300 });
