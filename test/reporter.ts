@@ -5,19 +5,20 @@ import type { TestEvent } from 'node:test/reporters';
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const failures: string[] = [];
   for await (const event of events) {
-    if (event.type === 'test:pass' || event.type === 'test:fail') {
+    if (event.type === 'test:fail') {
       const { file, name, details } = event.data;
-      if (details.type === 'suite' || !file) continue;
-      if (event.type === 'test:fail')
-        failures.push(failureText(relative(process.cwd(), file), name, event.data.details.error));
+      // A suite whose tests failed says nothing that they do not.
+      const { failureType } = details.error as Error & { failureType?: string };
+      if (file && failureType !== 'subtestsFailed')
+        failures.push(failureText(relative(process.cwd(), file), name, details.error));
     } else if (event.type === 'test:stderr' || event.type === 'test:stdout') {
       yield event.data.message;
     } else if (event.type === 'test:summary') {
-      const { file, counts, duration_ms: took } = event.data;
+      const { file, counts, success, duration_ms: took } = event.data;
       if (file) {
         const { passed = 0, failed = 0 } = counts as unknown as Record<string, number>;
         const name = file.endsWith('.test.mjs') ? basename(file, '.test.mjs') : relative(process.cwd(), file);
-        yield `${failed > 0 ? 'FAILED' : 'ok    '} ${name}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ''} (${Math.round(took)} ms)\n`;
+        yield `${success ? 'ok    ' : 'FAILED'} ${name}: ${passed} passed${failed > 0 ? `, ${failed} failed` : ''} (${Math.round(took)} ms)\n`;
         continue;
       }
       yield failures.map((text) => `\n${text}\n`).join('');

@@ -1,11 +1,13 @@
 /**
- * `npm test [-- FILE…]`: all tests (or the named ones) by Node's test runner. A process for each file where sockets, processes
- * or memory are tested; one for all files of a folder that only computes.
+ * `npm test [-- FILE…]`: all tests (or the named ones) by Node's test runner. A process for each file where whole processes,
+ * memory or processor time are bounded; one for many files elsewhere, since to start it and load the sources costs more than
+ * most tests do.
  */
-import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { run } from 'node:test';
+import report from './reporter.ts';
 
 const root = dirname(import.meta.dirname);
 /** Outside, because Node runs no tests below `node_modules`. */
@@ -13,69 +15,66 @@ const groups = mkdtempSync(join(tmpdir(), 'headgate-tests-'));
 const named = process.argv.slice(2);
 
 /** The soak takes a minute of waiting: it goes first, and everything else beside it. Then what takes longest. */
-const first = [
+const alone: readonly string[] = [
   'test/soak.test.ts',
   'test/examples.test.ts',
-  'src/cli/commands/controller-outages.test.ts',
   'src/cli/commands/run.test.ts',
   'src/proxy/http/http2-memory.test.ts',
-  'src/cli/commands/controller.test.ts',
-  'src/cli/commands/proxy.test.ts',
+  'test/wire/attacks.test.ts',
+  'src/proxy/udp/flood.test.ts',
+  'test/wire/http2.test.ts',
 ];
 
-/** To start a process and load the sources costs more than these tests themselves. */
+/** By their names. Those that wait a lot go first. */
 const together: Readonly<Record<string, string>> = {
-  model: 'src/model/**/*.test.ts',
+  cluster: 'src/cli/commands/{controller,proxy}*.test.ts',
+  connections: 'src/proxy/{listeners,tcp,udp,health}/**/*.test.ts',
+  kube: 'src/{kube,sources,infrastructure}/**/*.test.ts',
+  wire: 'test/wire/*.test.ts',
+  traffic: 'test/golden-traffic.test.ts',
+  commands: 'src/cli/**/*.test.ts',
   compiler: 'src/{compiler,contract,filters,channel,policies}/**/*.test.ts',
-  controller: 'src/{controller,lib}/**/*.test.ts',
-  cli: 'src/cli/*.test.ts',
-  proxy: 'src/proxy/{routing,upstream,observe}/**/*.test.ts',
   http2: 'src/proxy/http/{hpack,http2-}*.test.ts',
-  repository: 'test/{golden,layers,limits,metrics,own-kinds,random-documents}.test.ts',
+  http1: 'src/proxy/http/*.test.ts',
+  controller: 'src/{controller,lib}/**/*.test.ts',
+  repository: 'test/*.test.ts',
+  model: 'src/model/**/*.test.ts',
+  proxy: 'src/proxy/**/*.test.ts',
 };
 
 function allFiles(): string[] {
   const files = new Set(globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }));
-  const grouped = Object.entries(together).map(([name, pattern]) => groupOf(name, pattern, files));
-  const missing = first.filter((file) => !files.delete(file));
+  const missing = alone.filter((file) => !files.delete(file));
   if (missing.length > 0) throw new Error(`test/run.ts names tests that do not exist: ${missing.join(', ')}`);
-  return [...first, ...grouped, ...[...files].toSorted()];
+  const grouped = Object.entries(together).map(([name, pattern]) => groupOf(name, pattern, files));
+  return [...alone.map((file) => join(root, file)), ...grouped, ...[...files].map((file) => join(root, file))];
 }
 
-/** A hook of the whole file would be one of the whole group. */
-function hasHooks(file: string): boolean {
-  return /^(?:before|after)(?:Each)?\(/m.test(readFileSync(join(root, file), 'utf8'));
-}
-
-/** One file that loads those of the group, which are taken out of `files`. */
+/** One file that loads those of the group, each as a suite with hooks of its own. They are taken out of `files`. */
 function groupOf(name: string, pattern: string, files: Set<string>): string {
   const members = globSync(pattern, { cwd: root })
-    .filter((member) => !first.includes(member) && !hasHooks(member))
+    .filter((member) => files.delete(member))
     .toSorted();
-  for (const member of members) files.delete(member);
+  const suites = members.map((member) => {
+    const [title, path] = [JSON.stringify(member), JSON.stringify(join(root, member))];
+    return `describe(${title}, async () => { await import(${path}); });\n`;
+  });
   const path = join(groups, `${name} (${members.length} files).test.mjs`);
-  writeFileSync(path, members.map((member) => `await import(${JSON.stringify(join(root, member))});\n`).join(''));
+  writeFileSync(path, `import { describe } from 'node:test';\n${suites.join('')}`);
   return path;
 }
 
-const files = named.length > 0 ? named : allFiles();
-const { status } = spawnSync(
-  process.execPath,
-  [
-    '--disable-warning=ExperimentalWarning',
-    '--test',
-    // The soak leaves most of its processor to others.
-    '--test-concurrency=5',
-    '--test-reporter=./test/reporter.ts',
-    '--test-reporter-destination=stdout',
-    ...files,
-  ],
-  // Without the compiled sources each process would compile them again.
-  {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled') },
-  },
-);
-rmSync(groups, { recursive: true });
-process.exit(status ?? 1);
+process.on('exit', () => rmSync(groups, { recursive: true }));
+// Without the compiled sources each process would compile them again.
+process.env['NODE_COMPILE_CACHE'] = join(root, 'node_modules/.cache/compiled');
+run({
+  // In this order: the runner's command line would sort them.
+  files: named.length > 0 ? named.map((file) => resolve(file)) : allFiles(),
+  // The soak leaves most of its processor to others.
+  concurrency: 5,
+  cwd: root,
+  execArgv: ['--disable-warning=ExperimentalWarning'],
+})
+  .on('test:fail', () => (process.exitCode = 1))
+  .compose(report)
+  .pipe(process.stdout);
