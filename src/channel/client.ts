@@ -59,6 +59,12 @@ export class ChannelClient {
     socket?.destroy();
   }
 
+  /** What was acknowledged does not hold any more: to the controller this is a proxy that has yet to answer. */
+  comeAgain(): void {
+    this.close();
+    this.#connect();
+  }
+
   /** All workers serve this version of `channel`, but for the listeners named. */
   acknowledge(version: number, problems: readonly ListenerProblem[]): void {
     if (version === this.channel.version) this.#send({ type: 'ack', version: this.#remoteVersion, problems });

@@ -45,6 +45,9 @@ export function createNarrator(options: NarratorOptions): (event: ControllerEven
           },
         );
         break;
+      case 'unserved':
+        log.error(`Nothing is served: ${event.message}`);
+        break;
       case 'problems':
         // Before the first report there is nothing to compare with; it lists them all.
         if (isStarted) tellProblems(log, event);

@@ -60,6 +60,10 @@ export interface ClusterParts {
 const retryMs = 2000;
 /** Proxies of their own come back within this time when the controller was restarted; until then nothing is said of them. */
 const returnMs = 2000;
+/** A proxy that crashed is back within this time, if it can be. */
+const lostMs = 500;
+/** Proxies that have answered nothing for so long are not just busy. */
+const stuckMs = 5000;
 
 export class Standalone {
   readonly #options: StandaloneOptions;
@@ -68,7 +72,10 @@ export class Standalone {
   readonly #source = new AbortController();
   #isDraining = false;
   #retry: NodeJS.Timeout | undefined;
-  #return: NodeJS.Timeout | undefined;
+  /** When proxies that do not answer are looked at. */
+  #look: NodeJS.Timeout | undefined;
+  /** No proxy has answered anything since. */
+  #quietSince = 0;
 
   constructor(options: StandaloneOptions) {
     this.#options = options;
@@ -78,6 +85,7 @@ export class Standalone {
     const events: InfrastructureEvents = {
       onAcknowledged: (version, problems) => this.#acknowledge(version, problems),
       onRefused: (version, message) => this.#controller.refuse(version, message),
+      onUnserved: () => this.#lookAfter(lostMs),
       onTrouble: (message) => options.onTrouble(message),
     };
     this.#infrastructure =
@@ -88,6 +96,7 @@ export class Standalone {
         accessLog,
         ports,
         channel,
+        currentConfig: () => this.view.config,
         onHealth: options.onHealth,
         ...events,
       });
@@ -123,7 +132,7 @@ export class Standalone {
   async drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
     clearTimeout(this.#retry);
-    clearTimeout(this.#return);
+    clearTimeout(this.#look);
     this.#source.abort();
     await this.#infrastructure.drain(graceMs);
   }
@@ -173,17 +182,28 @@ export class Standalone {
     };
   }
 
-  /** Statuses must not wait for proxies that do not come. */
+  /** Statuses must not wait for proxies that do not come, nor go on to speak of those that have gone. */
   #awaitProxies(): void {
-    if (this.#infrastructure.isDeserted === undefined || this.#isDraining) return;
-    this.#return ??= setTimeout(() => {
-      this.#return = undefined;
-      if (this.#infrastructure.isDeserted) this.#controller.settleUnanswered();
-      else if (this.#controller.isWaiting) this.#awaitProxies();
-    }, returnMs);
+    if (this.#look !== undefined) return;
+    this.#quietSince = performance.now();
+    this.#lookAfter(returnMs);
+  }
+
+  #lookAfter(ms: number): void {
+    if (this.#isDraining) return;
+    clearTimeout(this.#look);
+    this.#look = setTimeout(() => {
+      this.#look = undefined;
+      const { absence } = this.#infrastructure;
+      if (absence !== null) this.#controller.settleUnserved(absence);
+      else if (!this.#controller.isWaiting) return;
+      else if (performance.now() - this.#quietSince >= stuckMs) this.#controller.settleUnanswered();
+      else this.#lookAfter(returnMs);
+    }, ms);
   }
 
   #acknowledge(version: number, problems: readonly ListenerProblem[]): void {
+    this.#quietSince = performance.now();
     const isFreed = this.#options.cluster?.pool.acknowledged(version) ?? false;
     this.#controller.acknowledge(version, problems.map(withOwner));
     if (isFreed) this.#controller.recompile();

@@ -2,11 +2,12 @@
  * The proxy workers of this process with what they share: health checks, metrics and access log. Who feeds them is not its
  * business.
  */
-import type { CertificateConfig, Table } from '../contract/gateway-config.ts';
+import type { CertificateConfig, GatewayConfig, Table } from '../contract/gateway-config.ts';
 import { DeadlineWheel } from '../lib/deadline-wheel.ts';
 import type { ToProxy } from '../contract/messages.ts';
 import type { Infrastructure, InfrastructureEvents, MessageFeed } from '../infrastructure/infrastructure.ts';
 import { Workers } from '../infrastructure/workers.ts';
+import { createCertificateOf } from '../proxy/health/client-certificates.ts';
 import { type HealthChange, HealthChecks } from '../proxy/health/health-checks.ts';
 import { createProbe } from '../proxy/health/probe.ts';
 import { defaultLimits } from '../proxy/limits.ts';
@@ -24,6 +25,8 @@ export interface WorkerProxiesOptions extends InfrastructureEvents {
   /** `Shared`: replicas of this process may listen on the same ports. */
   readonly ports: 'Exclusive' | 'Shared';
   readonly channel: MessageFeed;
+  /** What the workers serve, or are about to. */
+  currentConfig(): GatewayConfig;
   /** Health checks found that an endpoint is unhealthy, or well again. */
   onHealth(change: HealthChange): void;
 }
@@ -45,6 +48,7 @@ export class WorkerProxies implements Infrastructure {
   constructor({ workers, defaultAddresses, accessLog, ports, onHealth, ...options }: WorkerProxiesOptions) {
     this.#health = new HealthChecks({
       probe: createProbe({ limits: defaultLimits, wheel: this.#wheel }),
+      certificateOf: createCertificateOf(() => options.currentConfig()),
       maxProbes: defaultLimits.healthProbes,
       random: Math.random,
       onChange: onHealth,
@@ -59,6 +63,10 @@ export class WorkerProxies implements Infrastructure {
       onReport: (worker, report) => this.#receive(worker, report as WorkerReport),
       onExit: (worker) => this.#metrics.forget(worker),
     });
+  }
+
+  get absence(): string | null {
+    return this.#workers.absence;
   }
 
   start(): Promise<void> {

@@ -14,12 +14,16 @@ export interface ListenerSetStatus {
   readonly listeners: readonly ListenerStatus[];
 }
 
+/** Reasons not to be programmed that are the Gateway's. */
+const ofParent: ReadonlySet<string> = new Set(['ParentNotAccepted', 'NoResources']);
+
 export function listenerSetStatus(resolved: ResolvedListenerSet, around: StatusSurroundings): ListenerSetStatus {
   const observedGeneration = resolved.listenerSet.metadata.generation ?? 0;
   const accepted = acceptedFinding(resolved);
   const programmed = accepted.status === 'True' ? programmedFinding(resolved, around.facts) : notProgrammed(accepted);
+  const findings = [accepted, ofParent.has(programmed.reason) ? { ...programmed, reason: 'ParentNotProgrammed' } : programmed];
   return {
-    conditions: [accepted, programmed].map((finding) => ({ ...finding, observedGeneration })),
+    conditions: findings.map((finding) => ({ ...finding, observedGeneration })),
     listeners: listenerStatuses(resolved, observedGeneration, around),
   };
 }

@@ -72,6 +72,7 @@ function problemOf(listener: ResolvedListener, facts: Facts): Problem | null {
 
 function apiReason({ reason }: ListenerProblem): string {
   if (reason === 'AddressNotAvailable') return 'AddressNotUsable';
+  if (reason === 'NoProxy') return 'NoResources';
   return reason === 'InvalidCertificate' || reason === 'Refused' ? 'Invalid' : 'PortUnavailable';
 }
 
@@ -108,6 +109,8 @@ function listenerFindings(
 function listenerProgrammed(listener: ResolvedListener, facts: Facts): Finding {
   if (!facts.acknowledged) return pending;
   const problem = problemOf(listener, facts);
-  if (problem) return { type: 'Programmed', status: 'False', ...problem };
+  // A listener has no word of its own for what its Gateway lacks.
+  if (problem?.reason === 'NoResources') return notProgrammed({ ...problem, reason: 'Pending' });
+  if (problem) return notProgrammed(problem);
   return { type: 'Programmed', status: 'True', reason: 'Programmed', message: 'the proxies serve this listener' };
 }

@@ -32,7 +32,7 @@ export interface Ejection {
 /** What kept a listener from being served, although the rest of the version is. */
 export interface ListenerProblem {
   readonly listener: Key;
-  /** `AddressInUse`, `PermissionDenied`, `AddressNotAvailable`, `InvalidCertificate`; of a whole version, `Refused`. */
+  /** `AddressInUse`, `PermissionDenied`, `AddressNotAvailable`, `InvalidCertificate`; of a whole version, `Refused`, or `NoProxy` where none is left. */
   readonly reason: string;
   readonly message: string;
 }

@@ -204,3 +204,48 @@ test('a version that is refused is told in the statuses, with the reason', async
   const message = 'a proxy refuses this version, the last good one stays in use: too large';
   assert.deepEqual(told, [{ conditions: [], said: [{ listener: 'l', reason: 'Refused', message }] }]);
 });
+
+test('that nobody is left who serves is told in the statuses, until somebody acknowledges again', async () => {
+  const told: unknown[] = [];
+  const listener = { origin: { kind: 'Gateway', namespace: 'n', name: 'g' } };
+  const { controller, events, say } = harness({
+    compile: (resources, acknowledged) => ({
+      ...compileFake(resources, acknowledged),
+      config: { ...emptyConfig, listeners: { l: listener as never } },
+      statuses: new Map([['Gateway/n/g', { conditions: [], said: acknowledged?.problems }]]),
+    }),
+    onCompiled: ({ statuses }) => told.push((statuses.get('Gateway/n/g') as { said?: unknown }).said),
+  });
+  const gone = [{ listener: 'l', reason: 'NoProxy', message: 'start one' }];
+  controller.settleUnserved('start one');
+  assert.deepEqual(told, [], 'nothing is known yet');
+  say(routes('a'));
+  await turn();
+  controller.acknowledge(1, []);
+  controller.settleUnserved('start one');
+  controller.settleUnserved('start one');
+  assert.deepEqual(told.splice(0), [[], gone, gone]);
+  assert.equal(controller.isReady, false);
+  assert.equal(events.filter(({ type }) => type === 'unserved').length, 1, 'said once');
+  // An edit that the proxies need not see does not bring them back.
+  say(routes('a'));
+  await turn();
+  assert.deepEqual(told, []);
+  assert.equal(controller.isWaiting, true);
+  controller.acknowledge(1, []);
+  assert.deepEqual(told.splice(0), [[]]);
+  assert.equal(controller.isReady, true);
+  assert.equal(live(events).length, 2, 'and that is told');
+});
+
+test('a version that is refused waits for no answer', async () => {
+  const { controller, say } = harness();
+  say(routes('a'));
+  await turn();
+  assert.equal(controller.isWaiting, true);
+  controller.refuse(1, 'too large');
+  assert.equal(controller.isWaiting, false);
+  say(routes('b'));
+  await turn();
+  assert.equal(controller.isWaiting, true);
+});

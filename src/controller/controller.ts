@@ -33,6 +33,10 @@ export class Controller {
   /** The resources that the last `live` event told of; null before the first. */
   #told: ResourceSet | null = null;
   #changedAt = 0;
+  /** Of the newest version that a proxy could not take. */
+  #refused = 0;
+  /** Why nobody serves anything; null: somebody does, as far as is known. */
+  #absence: string | null = null;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
@@ -43,9 +47,9 @@ export class Controller {
     return this.#view;
   }
 
-  /** Whether everything up to the first configuration is served. It stays so: later versions never take traffic away. */
+  /** Whether everything up to the first configuration is served. It stays so while proxies live: later versions never take traffic away. */
   get isReady(): boolean {
-    return this.#told !== null;
+    return this.#told !== null && this.#absence === null;
   }
 
   start(signal: AbortSignal): void {
@@ -63,29 +67,35 @@ export class Controller {
   /** A proxy could not take this version. */
   refuse(version: number, message: string): void {
     if (version !== this.#view.version) return;
+    this.#refused = version;
+    this.#absence = null;
     this.#parts.onEvent({ type: 'refused', version, message });
-    if (!this.#parts.onCompiled) return;
-    const { resources, config } = this.#view;
     // What is served is older than the resources: no listener of theirs may claim otherwise.
     const text = `a proxy refuses this version, the last good one stays in use: ${message}`;
-    const problems = Object.keys(config.listeners).map((listener) => ({ listener, reason: 'Refused', message: text }));
-    this.#parts.onCompiled(this.#parts.compile(resources, { version, problems }), resources);
+    this.#say({ version, problems: this.#ofAllListeners('Refused', text) });
   }
 
   /** Whether proxies have yet to answer to the newest version. */
   get isWaiting(): boolean {
     const { version, acknowledged } = this.#view;
-    return version > 0 && acknowledged?.version !== version;
+    return version > 0 && acknowledged?.version !== version && this.#refused !== version;
   }
 
-  /** No proxy is there that could answer: what does not depend on proxies is said all the same. */
+  /** No proxy answers, for now: what does not depend on proxies is said all the same. */
   settleUnanswered(): void {
-    if (!this.isWaiting) return;
-    const { resources } = this.#view;
-    const compiled = this.#parts.compile(resources, null);
-    const statuses = this.#withTimes(compiled.statuses, this.#parts.date().toISOString());
-    this.#view = { ...this.#view, statuses, notes: compiled.notes };
-    this.#parts.onCompiled?.(compiled, resources);
+    if (this.isWaiting) this.#say(null);
+  }
+
+  /** No proxy is there that serves anything. Holds until one acknowledges the newest version. */
+  settleUnserved(absence: string): void {
+    const { version } = this.#view;
+    if (version === 0) return;
+    const isNew = this.#absence === null;
+    if (isNew) this.#changedAt = this.#parts.now();
+    this.#absence = absence;
+    this.#view = { ...this.#view, acknowledged: null };
+    this.#say({ version, problems: this.#ofAllListeners('NoProxy', absence) });
+    if (isNew) this.#parts.onEvent({ type: 'unserved', message: absence });
   }
 
   /** Has the proxies try again what kept listeners from being served: as a new version that changes nothing. */
@@ -158,19 +168,32 @@ export class Controller {
     else this.#parts.onWaiting?.();
   }
 
+  /** The statuses for the resources as they are, with what the proxies say. */
+  #say(acknowledged: Acknowledged): void {
+    const { resources } = this.#view;
+    const compiled = this.#parts.compile(resources, acknowledged);
+    const statuses = this.#withTimes(compiled.statuses, this.#parts.date().toISOString());
+    this.#view = { ...this.#view, statuses, notes: compiled.notes };
+    this.#parts.onCompiled?.(compiled, resources);
+  }
+
+  #ofAllListeners(reason: string, message: string): readonly ListenerProblem[] {
+    return Object.keys(this.#view.config.listeners).map((listener) => ({ listener, reason, message }));
+  }
+
   /** The proxies have what the documents say: now the statuses may say so too. */
   #settle(acknowledged: NonNullable<Acknowledged>): void {
     const tookMs = this.#parts.now() - this.#changedAt;
     const { resources } = this.#view;
-    const compiled = this.#parts.compile(resources, acknowledged);
-    const statuses = this.#withTimes(compiled.statuses, this.#parts.date().toISOString());
     const wasAcknowledged = this.#view.acknowledged;
-    this.#view = { ...this.#view, acknowledged, statuses, notes: compiled.notes };
-    this.#parts.onCompiled?.(compiled, resources);
+    const wasAbsent = this.#absence !== null;
+    this.#absence = null;
+    this.#view = { ...this.#view, acknowledged };
+    this.#say(acknowledged);
     const changes = changesBetween(this.#told, resources, this.#parts.kinds);
     const isFirst = this.#told === null;
     this.#told = resources;
-    const saysMore = !isEqual(wasAcknowledged?.problems ?? [], acknowledged.problems);
+    const saysMore = wasAbsent || !isEqual(wasAcknowledged?.problems ?? [], acknowledged.problems);
     if (!isFirst && isNoChange(changes) && !saysMore) return;
     this.#parts.onEvent({ type: 'live', view: this.#view, changes, tookMs, isFirst });
   }

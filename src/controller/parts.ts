@@ -45,7 +45,7 @@ export interface ControllerParts {
    * The proxies' answer to a version comes later, by `Controller.acknowledge` or `Controller.refuse`.
    */
   publish(version: number, config: GatewayConfig, endpoints: EndpointsPatch | null): void;
-  /** The statuses wait for the proxies' answer from now on. Where none can come, `Controller.settleUnanswered` ends that. */
+  /** The statuses wait for the proxies' answer from now on. Where none comes, `Controller.settleUnanswered` ends that. */
   onWaiting?(): void;
   /** What is to be said of and made for these resources, each time the proxies serve all of them, or none is there. */
   onCompiled?(compiled: Omit<Compiled, 'config'>, resources: ResourceSet): void;
@@ -88,4 +88,6 @@ export type ControllerEvent =
       readonly solved: readonly SourceProblem[];
     }
   /** The proxies did not take a version: the one before it stays. */
-  | { readonly type: 'refused'; readonly version: number; readonly message: string };
+  | { readonly type: 'refused'; readonly version: number; readonly message: string }
+  /** No proxy is left that serves anything. */
+  | { readonly type: 'unserved'; readonly message: string };

@@ -4,19 +4,33 @@ import type { ListenerProblem } from '../contract/messages.ts';
 
 /** One proxy's answer to the newest version it has answered. */
 interface Answer {
+  /** 0: none yet. */
   version: number;
+  /** It serves an older version, or nothing, and has said why. */
+  hasRefused: boolean;
   problems: readonly ListenerProblem[];
+}
+
+export interface AcknowledgementEvents {
+  onAcknowledged(version: number, problems: readonly ListenerProblem[]): void;
+  /** The last proxy that had answered has gone. */
+  onUnserved(): void;
 }
 
 export class Acknowledgements<Proxy> {
   readonly #answers = new Map<Proxy, Answer>();
-  readonly #onAcknowledged: (version: number, problems: readonly ListenerProblem[]) => void;
+  readonly #events: AcknowledgementEvents;
   #announced = 0;
   /** Of the version that was announced last. */
   #problems: readonly ListenerProblem[] = [];
 
-  constructor(onAcknowledged: (version: number, problems: readonly ListenerProblem[]) => void) {
-    this.#onAcknowledged = onAcknowledged;
+  constructor(events: AcknowledgementEvents) {
+    this.#events = events;
+  }
+
+  /** Whether a proxy is there that serves some version, or has said why not. */
+  get isAnswered(): boolean {
+    return [...this.#answers.values()].some(isAnswer);
   }
 
   get isEmpty(): boolean {
@@ -25,20 +39,33 @@ export class Acknowledgements<Proxy> {
 
   /** Nothing is acknowledged until this proxy has answered too. */
   add(proxy: Proxy): void {
-    this.#answers.set(proxy, { version: 0, problems: [] });
+    this.#answers.set(proxy, { version: 0, hasRefused: false, problems: [] });
   }
 
   /** Those that live on may have been waiting for this one only. */
   remove(proxy: Proxy): void {
-    if (this.#answers.delete(proxy)) this.#announce();
+    const answer = this.#answers.get(proxy);
+    if (!answer) return;
+    this.#answers.delete(proxy);
+    if (!isAnswer(answer) || this.isAnswered) return this.#announce();
+    // Whoever comes next is told of, whatever was told before.
+    this.#announced = 0;
+    this.#problems = [];
+    this.#events.onUnserved();
   }
 
   acknowledge(proxy: Proxy, version: number, problems: readonly ListenerProblem[]): void {
     const answer = this.#answers.get(proxy);
     if (!answer) return;
     answer.version = version;
+    answer.hasRefused = false;
     answer.problems = problems;
     this.#announce();
+  }
+
+  refuse(proxy: Proxy): void {
+    const answer = this.#answers.get(proxy);
+    if (answer) answer.hasRefused = true;
   }
 
   /** Tells of a version once all that run have it. A later version stands for those before it. */
@@ -53,8 +80,12 @@ export class Acknowledgements<Proxy> {
     }
     this.#announced = version;
     this.#problems = problems;
-    this.#onAcknowledged(version, problems);
+    this.#events.onAcknowledged(version, problems);
   }
+}
+
+function isAnswer({ version, hasRefused }: Answer): boolean {
+  return version > 0 || hasRefused;
 }
 
 function distinct(problems: readonly ListenerProblem[]): ListenerProblem[] {

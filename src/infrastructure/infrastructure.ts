@@ -2,8 +2,8 @@
 import type { ListenerProblem, ToProxy } from '../contract/messages.ts';
 
 export interface Infrastructure {
-  /** No proxy is there that could acknowledge anything. Absent: there always is one, or will be at once. */
-  readonly isDeserted?: boolean;
+  /** Why nobody serves anything, and the way out; null: a proxy does, or is about to. */
+  readonly absence: string | null;
   /** Brings the proxies up; resolves when they run. They serve as soon as the channel has a version for them. */
   start(): Promise<void>;
   /** No new connections; what is in flight ends within `graceMs`, the rest is cut. Resolves when the proxies are gone. */
@@ -18,6 +18,8 @@ export interface InfrastructureEvents {
   onAcknowledged(version: number, problems: readonly ListenerProblem[]): void;
   /** A proxy could not take this version and serves the one before. */
   onRefused(version: number, message: string): void;
+  /** No proxy is left that serves anything. */
+  onUnserved(): void;
   /** Worth a line in the log, such as a proxy that crashed and is being replaced. */
   onTrouble(message: string): void;
 }

@@ -14,6 +14,8 @@ export type AcceptProxy = (proxy: { send(message: ToProxy): void }) => {
 
 export interface RemoteProxiesOptions extends InfrastructureEvents {
   readonly channel: MessageFeed;
+  /** What to do where no proxy is connected. */
+  readonly absence: string;
   /** Begins to accept; resolves to what ends it, once proxies can come. */
   listen(accept: AcceptProxy): Promise<{ close(): Promise<void> }>;
 }
@@ -21,15 +23,25 @@ export interface RemoteProxiesOptions extends InfrastructureEvents {
 export class RemoteProxies implements Infrastructure {
   readonly #options: RemoteProxiesOptions;
   readonly #acknowledgements: Acknowledgements<object>;
+  /** What was served is not, and nobody has answered since. */
+  #isLost = false;
   #server: { close(): Promise<void> } | null = null;
 
   constructor(options: RemoteProxiesOptions) {
     this.#options = options;
-    this.#acknowledgements = new Acknowledgements((version, problems) => options.onAcknowledged(version, problems));
+    this.#acknowledgements = new Acknowledgements({
+      onAcknowledged: (version, problems) => options.onAcknowledged(version, problems),
+      onUnserved: () => {
+        this.#isLost = true;
+        options.onUnserved();
+      },
+    });
   }
 
-  get isDeserted(): boolean {
-    return this.#acknowledgements.isEmpty;
+  get absence(): string | null {
+    if (this.#acknowledgements.isAnswered) return null;
+    if (this.#acknowledgements.isEmpty) return this.#options.absence;
+    return this.#isLost ? 'a proxy is connected, but none of its workers serves anything: see its log' : null;
   }
 
   async start(): Promise<void> {
@@ -50,8 +62,12 @@ export class RemoteProxies implements Infrastructure {
     const unsubscribe = this.#options.channel.subscribe((message) => proxy.send(message));
     return {
       onMessage: (message) => {
+        this.#isLost = false;
         if (message.type === 'ack') this.#acknowledgements.acknowledge(proxy, message.version, message.problems);
-        else if (message.type === 'nack') this.#options.onRefused(message.version, message.message);
+        else if (message.type === 'nack') {
+          this.#acknowledgements.refuse(proxy);
+          this.#options.onRefused(message.version, message.message);
+        }
       },
       onGone: () => {
         unsubscribe();

@@ -58,7 +58,13 @@ after(() => Promise.all(started.map((workers) => workers.close())));
 async function start(count: number, drains = true) {
   const channel = createChannel();
   const waiter = createWaiter();
-  const log = { heard: [] as Heard[], acknowledged: [] as string[], refused: [] as string[], trouble: [] as string[] };
+  const log = {
+    heard: [] as Heard[],
+    acknowledged: [] as string[],
+    refused: [] as string[],
+    trouble: [] as string[],
+    unserved: 0,
+  };
   const options: WorkersOptions = {
     count,
     entry,
@@ -74,6 +80,10 @@ async function start(count: number, drains = true) {
     },
     onRefused: (version, message) => {
       log.refused.push(`${version} ${message}`);
+      waiter.look();
+    },
+    onUnserved: () => {
+      log.unserved++;
       waiter.look();
     },
     onTrouble: (message) => {
@@ -123,6 +133,20 @@ test('a crashed worker is replaced and gets a snapshot; the others live on', asy
   assert.ok(last.type === 'config' && last.isSnapshot);
   assert.deepEqual(Object.keys(last.config.routes ?? {}), ['HTTPRoute/test/c']);
   assert.deepEqual(last.endpoints, { b: [] });
+});
+
+test('workers that end and cannot come back are missed, with the cause, until one serves again', async () => {
+  const { workers, channel, log, until } = await start(1);
+  channel.publish(1, configWith('a'), null);
+  await until(() => log.acknowledged.length === 1, 'version 1 is acknowledged');
+  assert.equal(workers.absence, null);
+  channel.publish(2, configWith('crash-0'), null);
+  await until(() => log.trouble.length === 3, 'three crashes');
+  assert.equal(log.unserved, 1, 'said once');
+  assert.match(workers.absence!, /all proxy workers of the process end before .* \(Error: crashed as told\)/);
+  channel.publish(3, configWith('c'), null);
+  await until(() => log.acknowledged.length === 2, 'version 3 is acknowledged');
+  assert.equal(workers.absence, null);
 });
 
 test('a worker that crashes of its configuration is tried again ever more rarely', async () => {

@@ -34,6 +34,8 @@ interface Slot {
   startedAtMs: number;
   respawnMs: number;
   respawnTimer: NodeJS.Timeout | undefined;
+  /** Why it ended, until it has answered again. */
+  failure: string | null;
   gone: Promise<void> | null;
   onGone: (() => void) | null;
 }
@@ -46,12 +48,19 @@ export class Workers implements Infrastructure {
 
   constructor(options: WorkersOptions) {
     this.#options = options;
-    this.#acknowledgements = new Acknowledgements((version, problems) => options.onAcknowledged(version, problems));
+    this.#acknowledgements = new Acknowledgements(options);
     this.#slots = Array.from({ length: options.count }, (_, number) => newSlot(number));
   }
 
   async start(): Promise<void> {
     await Promise.all(this.#slots.map((slot) => this.#spawn(slot)));
+  }
+
+  get absence(): string | null {
+    const failures = this.#slots.map(({ failure }) => failure).filter((failure) => failure !== null);
+    if (this.#acknowledgements.isAnswered || failures.length < this.#slots.length) return null;
+    const [cause = ''] = failures[0]!.split('\n');
+    return `all proxy workers of the process end before they serve anything (${cause}): they are started again and again; their log says where it happens`;
   }
 
   /** Which threads run now, by worker number; for tests and the admin API. */
@@ -116,6 +125,7 @@ export class Workers implements Infrastructure {
     this.#options.onExit?.(slot.number);
     slot.onGone?.();
     if (this.#state !== 'running') return;
+    slot.failure = cause;
     this.#acknowledgements.remove(slot);
     const livedMs = performance.now() - slot.startedAtMs;
     slot.respawnMs = livedMs > STABLE_MS ? FIRST_RESPAWN_MS : Math.min(MAX_RESPAWN_MS, slot.respawnMs * 2);
@@ -131,9 +141,12 @@ export class Workers implements Infrastructure {
     const answer = JSON.parse(message) as FromProxy;
     switch (answer.type) {
       case 'ack':
+        slot.failure = null;
         this.#acknowledgements.acknowledge(slot, answer.version, answer.problems);
         break;
       case 'nack':
+        slot.failure = null;
+        this.#acknowledgements.refuse(slot);
         this.#options.onRefused(answer.version, answer.message);
         break;
       case 'drained':
@@ -151,6 +164,7 @@ function newSlot(number: number): Slot {
     startedAtMs: 0,
     respawnMs: FIRST_RESPAWN_MS / 2,
     respawnTimer: undefined,
+    failure: null,
     gone: null,
     onGone: null,
   };

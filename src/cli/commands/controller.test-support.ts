@@ -21,7 +21,13 @@ export const slices = '/apis/discovery.k8s.io/v1/endpointslices';
 
 export interface Status {
   readonly addresses?: readonly { readonly value: string }[];
-  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason: string;
+    readonly message: string;
+  }[];
+  readonly listeners?: readonly { readonly conditions: Status['conditions'] }[];
   readonly parents?: readonly { readonly conditions: Status['conditions'] }[];
   readonly supportedFeatures?: readonly { readonly name: string }[];
 }

@@ -52,7 +52,12 @@ export async function controller(options: ControllerOptions): Promise<void> {
     cluster: cluster.parts,
     ...(options.infrastructure === 'proxies' && {
       createInfrastructure: (channel: Channel, events: InfrastructureEvents) =>
-        new RemoteProxies({ channel, ...events, listen: listenAt(options.channel, events) }),
+        new RemoteProxies({
+          channel,
+          ...events,
+          absence: absenceAt(options.channel),
+          listen: listenAt(options.channel, events),
+        }),
     }),
     onEvent: createNarrator({ log, style, write: (text) => output.write(text), defaultAddresses: [] }),
     onTrouble: (message) => log.error(message),
@@ -73,6 +78,10 @@ export async function controller(options: ControllerOptions): Promise<void> {
   });
   cluster.start();
   await standalone.start();
+}
+
+function absenceAt(path: string): string {
+  return `no proxy is connected at ${path}: start one on this host (headgate proxy --channel ${path}), or see in its log why it cannot come`;
 }
 
 /** Where processes started by `headgate proxy` come to. */

@@ -78,7 +78,7 @@ function startLoad(port: number) {
   };
 }
 
-test('without a proxy the statuses say what does not depend on one', async (t) => {
+test('without a proxy the statuses say so, and what does not depend on one; as soon as one is back, it counts', async (t) => {
   const server = await startServer(t);
   server.put(classes, ourClass);
   server.put(gateways, gateway('web', await freePort()));
@@ -88,7 +88,7 @@ test('without a proxy the statuses say what does not depend on one', async (t) =
   const channel = join(folder, 'channel.sock');
   const kubeconfig = await writeKubeconfig(folder, server);
   const admin = await freePort();
-  start(
+  const controller = start(
     t,
     'controller',
     '--infrastructure=proxies',
@@ -103,11 +103,31 @@ test('without a proxy the statuses say what does not depend on one', async (t) =
     'the class is accepted',
   );
   await until(() => statusOf(server, routes, 'n/web').parents?.length === 1, 'the route has a status');
-  await untilReason(server, 'n/web', 'Pending');
-  const proxy = start(t, 'proxy', '--channel', channel, '--workers', '1', '--admin', `127.0.0.1:${await freePort()}`);
+  const status = await untilReason(server, 'n/web', 'NoResources');
+  const listener = status.listeners![0]!.conditions!.find(({ type }) => type === 'Programmed')!;
+  assert.equal(`${listener.status} ${listener.reason}`, 'False Pending');
+  assert.match(listener.message, /no proxy is connected at .*headgate proxy --channel/);
+
+  const startProxy = async () =>
+    start(t, 'proxy', '--channel', channel, '--workers', '1', '--admin', `127.0.0.1:${await freePort()}`);
+  const proxies = [await startProxy(), await startProxy()];
+  const isReady = async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).status === 200;
   await untilReason(server, 'n/web', 'Programmed').catch((error: Error) => {
-    throw new Error(`${error.message}\n${proxy.output()}`);
+    throw new Error(`${error.message}\n${proxies.map((proxy) => proxy.output()).join('\n')}`);
   });
+  assert.equal(await isReady(), true);
+  for (const { child } of proxies) child.kill('SIGKILL');
+  await Promise.all(proxies.map(({ child }) => once(child, 'exit')));
+  const goneAt = performance.now();
+  await untilReason(server, 'n/web', 'NoResources');
+  const tookMs = performance.now() - goneAt;
+  assert.ok(tookMs < 1000, `said after ${tookMs} ms`);
+  assert.equal(await isReady(), false);
+  await startProxy();
+  await untilReason(server, 'n/web', 'Programmed');
+  assert.equal(await isReady(), true);
+  assert.match(controller.output(), /Nothing is served: no proxy is connected/);
+  assert.match(controller.output(), /all listeners are served now/);
 });
 
 test('a controller that is killed and comes again costs no request, and what changed meanwhile is served', async (t) => {

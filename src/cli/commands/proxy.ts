@@ -44,12 +44,17 @@ export async function proxy(options: ProxyOptions): Promise<void> {
     accessLog: options.accessLog === 'auto' ? 'off' : options.accessLog,
     ports: options.ports === 'shared' ? 'Shared' : 'Exclusive',
     channel: client.channel,
+    currentConfig: () => client.config,
     onAcknowledged: (configVersion, problems) => {
       isServing = true;
       for (const { listener, message } of problems) log.error(`${listener}: ${message}`);
       client.acknowledge(configVersion, problems);
     },
     onRefused: (configVersion, message) => client.refuse(configVersion, message),
+    onUnserved: () => {
+      isServing = false;
+      client.comeAgain();
+    },
     onTrouble: (message) => log.error(message),
     onHealth: logHealthTo(log),
   });

@@ -30,6 +30,7 @@ function createWorld(t: TestContext, maxProbes = 100) {
       pending.push({ port: endpoint.port, intervalMs: check.intervalMs, answer: resolve });
       return promise;
     },
+    certificateOf: () => undefined,
     maxProbes,
     random: () => 0.5,
     onChange: ({ endpoint, problem }) => changes.push(`${endpoint} ${problem ?? 'well'}`),

@@ -7,6 +7,7 @@ import type { BackendConfig } from '../../contract/gateway-config.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { ToProxy } from '../../contract/messages.ts';
 import { nameOf } from '../upstream/pooled-endpoint.ts';
+import type { CertificateOf } from './client-certificates.ts';
 import type { Probe } from './probe.ts';
 import { ProbeQueue } from './probe-queue.ts';
 import { type CheckedBackend, WatchedEndpoint } from './watched-endpoint.ts';
@@ -22,6 +23,8 @@ export interface HealthChange {
 
 export interface HealthChecksOptions {
   readonly probe: Probe;
+  /** What a probe of the backend shows where it is asked for a certificate. */
+  readonly certificateOf: CertificateOf;
   /** Probes that run at a time. */
   readonly maxProbes: number;
   /** Uniform in [0, 1). */
@@ -136,9 +139,9 @@ export class HealthChecks {
   }
 
   #begin(key: Key, endpoint: Endpoint, backend: CheckedBackend): WatchedEndpoint {
-    const { probe, random, onChange } = this.#options;
+    const { probe, certificateOf, random, onChange } = this.#options;
     return new WatchedEndpoint(endpoint, backend, {
-      probe,
+      probe: (target) => probe({ ...target, clientCertificate: certificateOf(key) }),
       queue: this.#queue,
       random,
       onChange: (problem) => {

@@ -6,7 +6,7 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
-import type { BackendConfig, HealthProbe } from '../../contract/gateway-config.ts';
+import type { BackendConfig, ClientCertificate, HealthProbe } from '../../contract/gateway-config.ts';
 import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { until } from '../../../test/until.ts';
 import { endpointAt, plainBackend } from '../forward-testing.ts';
@@ -23,12 +23,14 @@ const runProbe = createProbe({ limits: defaultLimits, wheel });
 
 interface Extra extends Partial<BackendConfig> {
   readonly timeoutMs?: number;
+  readonly clientCertificate?: ClientCertificate;
 }
 
-function probe(port: number, what: HealthProbe, { timeoutMs = 5000, ...backend }: Extra = {}): Promise<string | null> {
+function probe(port: number, what: HealthProbe, extra: Extra = {}): Promise<string | null> {
+  const { timeoutMs = 5000, clientCertificate, ...backend } = extra;
   const check = { probe: what, intervalMs: 1000, timeoutMs, unhealthyThreshold: 1, healthyThreshold: 1 };
   const endpoint = { ...endpointAt(port), address: '127.0.0.1' };
-  return runProbe({ endpoint, backend: { ...plainBackend, ...backend }, check });
+  return runProbe({ endpoint, backend: { ...plainBackend, ...backend }, check, clientCertificate });
 }
 
 /** Counts the sockets that are open, since a probe must leave none behind. */
@@ -118,6 +120,23 @@ test('over TLS the certificate must be the one that requests want', async () => 
   assert.equal(await probe(port, root, { protocol: 'tcp-tls', tls }), null);
   const wrong = await probe(port, root, { protocol: 'http1-tls', tls: { ...tls, serverName: 'else.test' } });
   assert.match(wrong!, /else\.test/);
+});
+
+test('a backend that asks for a certificate is shown that of the Gateway', async () => {
+  const own = testCertificate('own', ['web.test']);
+  const client = testCertificate('client', ['gateway.test']);
+  const options = { key: own.key, cert: own.certificate, ca: client.certificate, requestCert: true, allowHTTP1: true };
+  const server = http2.createSecureServer(options);
+  server.on('request', (_request, response) => response.end('well'));
+  server.on('sessionError', () => {});
+  const { port } = await listening(server);
+  const tls = { serverName: 'web.test', ca: own.certificate };
+  const origin = { kind: 'Secret', namespace: 'test', name: 'client' };
+  const clientCertificate = { origin, certificate: client.certificate, key: client.key };
+  for (const protocol of ['http1-tls', 'h2-tls'] as const) {
+    assert.equal(await probe(port, root, { protocol, tls, clientCertificate }), null);
+    assert.notEqual(await probe(port, root, { protocol, tls }), null, 'without it is refused');
+  }
 });
 
 test('a backend that is told clients by PROXY headers is told that it is nobody', async () => {

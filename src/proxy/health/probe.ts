@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import type { Endpoint } from '../../contract/endpoints.ts';
-import type { BackendConfig, BackendProtocol, HealthCheckConfig } from '../../contract/gateway-config.ts';
+import type { BackendConfig, BackendProtocol, ClientCertificate, HealthCheckConfig } from '../../contract/gateway-config.ts';
 import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { Pool } from '../http/streams.ts';
 import type { Limits } from '../limits.ts';
@@ -19,6 +19,8 @@ export interface ProbeTarget {
   readonly endpoint: Endpoint;
   readonly backend: BackendConfig;
   readonly check: HealthCheckConfig;
+  /** As in requests of a Gateway that has one. */
+  readonly clientCertificate?: ClientCertificate | undefined;
 }
 
 /** Null: the endpoint is well; otherwise why not, for people. Never rejects; takes `timeoutMs` of the check at most. */
@@ -38,7 +40,11 @@ export function createProbe(environment: { readonly limits: Limits; readonly whe
       connectTimeoutMs: 0,
     };
     const { proxyProtocol } = backend;
-    const pool = createPool(target.endpoint, backend, proxyProtocol && { preface: proxyHeader(proxyProtocol, null) });
+    const { clientCertificate } = target;
+    const pool = createPool(target.endpoint, backend, {
+      ...(clientCertificate && { clientCertificate }),
+      ...(proxyProtocol && { preface: proxyHeader(proxyProtocol, null) }),
+    });
     return asked(pool, questionOf(target, backend), timeoutMs);
   };
 }
