@@ -12,6 +12,7 @@ import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import { LeaderElection } from '../kube/lease.ts';
 import type { Log } from '../lib/log.ts';
 import { keyOf, partsOf, type Key } from '../contract/keys.ts';
+import { gatewayGroup, kinds } from '../model/kinds.ts';
 import type { ResourceName } from '../model/resources.ts';
 import { createKubernetesSource, type KubernetesSource } from '../sources/kubernetes.ts';
 import type { ClusterParts } from './standalone.ts';
@@ -27,7 +28,6 @@ export interface ClusterOptions {
 }
 
 const leaseName = 'headgate-controller';
-const annotationPrefix = 'gateway.networking.k8s.io';
 
 export class Cluster {
   readonly source: KubernetesSource;
@@ -140,10 +140,22 @@ export class Cluster {
   #facts(): ReturnType<ClusterParts['facts']> {
     const annotations = this.source.annotationsOfDefinition('gatewayclasses.gateway.networking.k8s.io') ?? {};
     return {
-      bundleVersion: annotations[`${annotationPrefix}/bundle-version`] ?? newestBundleVersion,
-      channel: annotations[`${annotationPrefix}/channel`] === 'experimental' ? 'experimental' : 'standard',
+      bundleVersion: annotations[`${gatewayGroup}/bundle-version`] ?? newestBundleVersion,
+      channel: annotations[`${gatewayGroup}/channel`] === 'experimental' ? 'experimental' : 'standard',
+      definitionVersions: this.#definitionVersions(),
       absentKinds: this.source.absentKinds,
     };
+  }
+
+  /** Of the Gateway API's kinds, as far as their definitions may be seen. */
+  #definitionVersions(): ReadonlyMap<string, string> {
+    const names = kinds.filter(({ group }) => group === gatewayGroup).map(({ plural }) => `${plural}.${gatewayGroup}`);
+    return new Map(
+      names.flatMap((name) => {
+        const annotations = this.source.annotationsOfDefinition(name);
+        return annotations ? [[name, annotations[`${gatewayGroup}/bundle-version`] ?? '']] : [];
+      }),
+    );
   }
 
   #addressesOf(key: Key): readonly string[] {

@@ -55,3 +55,23 @@ test('before v1.7 retries have other names, and no field in the standard channel
     '+HTTPRouteRetryBackendTimeout',
   ]);
 });
+
+test('every definition must be of a version that is known; those that are not are named', () => {
+  const finding = (versions: Readonly<Record<string, string>>) => {
+    const facts = { ...noFacts, bundleVersion: 'v1.7.0', definitionVersions: new Map(Object.entries(versions)) };
+    const around = { features: [], facts, resources: resourceSet(new Map()) };
+    return classStatus(gatewayClass, around).conditions.find(({ type }) => type === 'SupportedVersion')!;
+  };
+  const good = { 'gatewayclasses.x': 'v1.7.0', 'httproutes.x': 'v1.6.3' };
+  assert.equal(finding(good).status, 'True');
+  for (const [version, text] of Object.entries({
+    'v1.2.0': 'v1.2.0',
+    'v1.8.0': 'v1.8.0',
+    dev: 'dev',
+    '': 'no version',
+  })) {
+    const { status, reason, message } = finding({ ...good, 'grpcroutes.x': version });
+    assert.equal(`${status} ${reason}`, 'False UnsupportedVersion');
+    assert.ok(message.includes(`: grpcroutes.x (${text}). `), message);
+  }
+});

@@ -25,11 +25,11 @@ export function classStatus(
   gatewayClass: GatewayClass,
   { features, facts, resources }: ClassSurroundings,
 ): GatewayClassStatus {
-  const { bundleVersion } = facts;
+  const { bundleVersion, definitionVersions } = facts;
   const observedGeneration = gatewayClass.metadata.generation ?? 0;
   const findings = [
     acceptedFinding(gatewayClass, resources),
-    ...(bundleVersion ? [versionFinding(bundleVersion)] : []),
+    ...(bundleVersion ? [versionFinding(bundleVersion, definitionVersions)] : []),
   ];
   return {
     conditions: findings.map((finding) => ({ ...finding, observedGeneration })),
@@ -45,17 +45,20 @@ function acceptedFinding(gatewayClass: GatewayClass, resources: ResourceSet): Fi
 }
 
 /** Served as well as can be in any case: fields that are newer than the definitions are simply not there. */
-function versionFinding(bundleVersion: string): Finding {
-  const newestMinor = minorOf(newestBundleVersion);
-  const minor = minorOf(bundleVersion);
-  const base = { type: 'SupportedVersion' } as const;
-  if (minor >= oldestMinor && minor <= newestMinor)
-    return {
-      ...base,
-      status: 'True',
-      reason: 'SupportedVersion',
-      message: `Gateway API ${bundleVersion} is supported`,
-    };
-  const message = `the cluster has Gateway API ${bundleVersion}; Headgate is tested with v1.${oldestMinor} to v1.${newestMinor}`;
-  return { ...base, status: 'False', reason: 'UnsupportedVersion', message };
+function versionFinding(bundleVersion: string, versions: ReadonlyMap<string, string> = new Map()): Finding {
+  const type = 'SupportedVersion';
+  const all = versions.size > 0 ? versions : new Map([['Gateway API', bundleVersion]]);
+  const odd = [...all].filter(([, version]) => !isTested(version));
+  if (odd.length === 0)
+    return { type, status: 'True', reason: 'SupportedVersion', message: `Gateway API ${bundleVersion} is supported` };
+  const names = odd.map(([name, version]) => `${name} (${version === '' ? 'no version' : version})`).join(', ');
+  const message =
+    `the cluster has definitions of versions that Headgate is not tested with: ${names}. They are served as far as they are known; ` +
+    `install the definitions of one release from v1.${oldestMinor} to ${newestBundleVersion}`;
+  return { type, status: 'False', reason: 'UnsupportedVersion', message };
+}
+
+function isTested(version: string): boolean {
+  const minor = minorOf(version);
+  return minor >= oldestMinor && minor <= minorOf(newestBundleVersion);
 }

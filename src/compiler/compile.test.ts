@@ -187,6 +187,38 @@ test('Programmed follows what the proxies say', () => {
   });
 });
 
+test('where no proxy is left nothing is programmed, in the words of each object', () => {
+  const store = createStore(
+    make('Gateway', 'gw', {
+      gatewayClassName: 'headgate',
+      allowedListeners: { namespaces: { from: 'Same' } },
+      listeners: [{ name: 'l0', port: 80, protocol: 'HTTP' }],
+    }),
+    make('ListenerSet', 'more', {
+      parentRef: { name: 'gw' },
+      listeners: [{ name: 'l0', port: 81, protocol: 'HTTP' }],
+    }),
+  );
+  const facts = {
+    acknowledged: {
+      problems: [
+        problem(0, 'NoProxy'),
+        { listener: 'ListenerSet/default/more/l0', reason: 'NoProxy', message: 'start one' },
+      ],
+    },
+    defaultAddresses: ['127.0.0.1'],
+  };
+  const { statuses } = createCompiler(options)(store.set(), facts);
+  assert.deepEqual(programmed(statuses.get('Gateway/default/gw')), {
+    gateway: 'False NoResources',
+    listeners: ['False Pending'],
+  });
+  assert.deepEqual(programmed(statuses.get('ListenerSet/default/more')), {
+    gateway: 'False ParentNotProgrammed',
+    listeners: ['False Pending'],
+  });
+});
+
 test('where the oldest route of a listener goes, the next one has the connections and is told so', () => {
   const old = tcpRoute('TCPRoute', 'a', { service: 'v1' });
   const store = createStore(gatewayOfAll(), service('v1'), old, tcpRoute('TCPRoute', 'b', { service: 'v1' }));

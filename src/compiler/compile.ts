@@ -79,7 +79,8 @@ function kindsReadBy({ filters }: CompilerOptions): readonly string[] {
 function inputsOf(facts: Facts, maps: readonly unknown[]): readonly unknown[] {
   const { acknowledged, defaultAddresses, assigned, bundleVersion, channel, absentKinds = nothingAbsent } = facts;
   const absent = [...absentKinds].toSorted().join(' ');
-  return [...maps, acknowledged, defaultAddresses, assigned, bundleVersion, channel, absent];
+  const versions = [...(facts.definitionVersions ?? [])].join(' ');
+  return [...maps, acknowledged, defaultAddresses, assigned, bundleVersion, channel, absent, versions];
 }
 
 function createSteps(options: CompilerOptions): Compiler {

@@ -37,8 +37,7 @@ export function findOverlaps(listeners: readonly NamedListener[]): ReadonlyMap<L
   const groups = byPort(listeners.map(({ spec }) => spec));
   for (const group of groups.values()) {
     const withTls = group.filter((listener) => rulesOf(listener)?.sharing === 'tls');
-    // Only clients of HTTP reuse a connection for another name.
-    for (const listener of withTls.filter(({ protocol }) => protocol === 'HTTPS')) {
+    for (const listener of withTls) {
       const others = withTls.filter((other) => other !== listener);
       const byName = firstSharedName(names.get(listener) ?? [], others, names);
       const rival = others.find((other) => isOverlapping(listener.hostname, other.hostname));
@@ -106,16 +105,20 @@ function indistinct(listener: Listener, rivals: readonly Listener[]): Problem {
   return { reason: 'HostnameConflict', message };
 }
 
-const consequence =
-  'a request that reuses a connection made for the other one is answered with 421, and the client connects anew';
+/** What comes of it, and what can be done. */
+function consequence({ protocol }: Listener): string {
+  return protocol === 'HTTPS'
+    ? 'a request that reuses a connection made for the other one is answered with 421, and the client connects anew'
+    : 'a browser may send requests for one over a connection made for the other, which go where that one leads; hostnames and certificates that do not overlap prevent it';
+}
 
 function overlap(listener: Listener, rival: Listener): Problem {
-  const message = `the hostnames of ${nameOf(listener)} and ${nameOf(rival)} overlap on port ${listener.port}; ${consequence}`;
+  const message = `the hostnames of ${nameOf(listener)} and ${nameOf(rival)} overlap on port ${listener.port}; ${consequence(listener)}`;
   return { reason: 'OverlappingHostnames', message };
 }
 
 function certificateOverlap(listener: Listener, { rival, name }: SharedName): Problem {
-  const message = `the certificates of ${nameOf(listener)} and ${nameOf(rival)} both cover ${name} on port ${listener.port}; ${consequence}`;
+  const message = `the certificates of ${nameOf(listener)} and ${nameOf(rival)} both cover ${name} on port ${listener.port}; ${consequence(listener)}`;
   return { reason: 'OverlappingCertificates', message };
 }
 

@@ -10,8 +10,7 @@ import type { Gateway, Listener, ListenerSet } from './resource-types.ts';
 
 interface Claim extends Pick<ProtocolRules, 'transport' | 'sharing'> {
   readonly listener: Listener;
-  /** `Gateway default/web` */
-  readonly owner: string;
+  readonly owner: Gateway | ListenerSet;
 }
 
 /** The conflict of each listener of the sets that has one. */
@@ -22,45 +21,48 @@ export function findSetConflicts(
   const claims: Claim[] = [];
   const conflicts = new Map<Listener, Problem>();
   // Those that are refused for a conflict among themselves claim their place all the same: a newcomer must not take it.
-  for (const listener of gateway.spec.listeners) claim(claims, listener, `Gateway ${nameOf(gateway)}`);
+  for (const listener of gateway.spec.listeners) claim(claims, listener, gateway);
   for (const listenerSet of listenerSets) {
     for (const listener of listenerSet.spec.listeners) {
-      const conflict = findConflict(claims, listener);
+      const conflict = findConflict(claims, listener, listenerSet);
       if (conflict) conflicts.set(listener, conflict);
-      else claim(claims, listener, `ListenerSet ${nameOf(listenerSet)}`);
+      else claim(claims, listener, listenerSet);
     }
   }
   return conflicts;
 }
 
 /** What is never served claims nothing. */
-function claim(claims: Claim[], listener: Listener, owner: string): void {
+function claim(claims: Claim[], listener: Listener, owner: Claim['owner']): void {
   const rules = rulesOf(listener);
   if (rules) claims.push({ listener, owner, transport: rules.transport, sharing: rules.sharing });
 }
 
-function findConflict(claims: readonly Claim[], listener: Listener): Problem | null {
+function findConflict(claims: readonly Claim[], listener: Listener, listenerSet: ListenerSet): Problem | null {
   const own = rulesOf(listener);
   if (!own) return null;
   const there = claims.filter((one) => one.transport === own.transport && one.listener.port === listener.port);
   const other = there.find((one) => one.sharing !== own.sharing);
   if (other) {
-    const message = `port ${listener.port} is ${other.listener.protocol} already, for ${nameOfClaim(other)}: use another port for ${listener.protocol}`;
+    const message = `port ${listener.port} is ${other.listener.protocol} already, for ${nameOfClaim(other, listenerSet)}: use another port for ${listener.protocol}`;
     return { reason: 'ProtocolConflict', message };
   }
   const [first] = there;
   if (own.sharing === 'none' && first) {
-    const message = `port ${portName(listener)} belongs to ${nameOfClaim(first)}: use another port`;
+    const message = `port ${portName(listener)} belongs to ${nameOfClaim(first, listenerSet)}: use another port`;
     return { reason: 'ProtocolConflict', message };
   }
   const hostname = normaliseHostname(listener.hostname);
   const twin = there.find((one) => normaliseHostname(one.listener.hostname) === hostname);
   if (!twin) return null;
   const host = hostname === '' ? 'no hostname' : `hostname ${hostname}`;
-  const message = `port ${listener.port} with ${host} belongs to ${nameOfClaim(twin)}: change the hostname or the port`;
+  const message = `port ${listener.port} with ${host} belongs to ${nameOfClaim(twin, listenerSet)}: change the hostname or the port`;
   return { reason: 'HostnameConflict', message };
 }
 
-function nameOfClaim({ listener, owner }: Claim): string {
-  return `listener ${listener.name} of ${owner}`;
+/** ListenerSets of other namespaces are none of the reader's business (GEP-1713). */
+function nameOfClaim({ listener, owner }: Claim, { metadata }: ListenerSet): string {
+  if (owner.kind === 'ListenerSet' && owner.metadata.namespace !== metadata.namespace)
+    return 'a ListenerSet of another namespace, which came first';
+  return `listener ${listener.name} of ${owner.kind} ${nameOf(owner)}`;
 }

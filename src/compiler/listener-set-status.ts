@@ -21,7 +21,10 @@ export function listenerSetStatus(resolved: ResolvedListenerSet, around: StatusS
   const observedGeneration = resolved.listenerSet.metadata.generation ?? 0;
   const accepted = acceptedFinding(resolved);
   const programmed = accepted.status === 'True' ? programmedFinding(resolved, around.facts) : notProgrammed(accepted);
-  const findings = [accepted, ofParent.has(programmed.reason) ? { ...programmed, reason: 'ParentNotProgrammed' } : programmed];
+  const findings = [
+    accepted,
+    ofParent.has(programmed.reason) ? { ...programmed, reason: 'ParentNotProgrammed' } : programmed,
+  ];
   return {
     conditions: findings.map((finding) => ({ ...finding, observedGeneration })),
     listeners: listenerStatuses(resolved, observedGeneration, around),

@@ -42,7 +42,7 @@ export function resolveListener(spec: Listener, around: ListenerSurroundings): R
   const isServed = around.isServable && !accepted && (rules.tls !== 'Terminate' || certificates.length > 0);
   return {
     ...base,
-    kinds: conflicted?.reason === 'ProtocolConflict' ? [] : kinds,
+    kinds,
     accepted,
     resolvedRefs: certificateProblem ?? clients?.resolvedRefs ?? kindProblem,
     config: isServed ? listenerConfig(spec, { ...around, rules, hostname, certificates, clients }) : null,

@@ -37,6 +37,8 @@ export interface Facts {
   readonly assigned?: ReadonlyMap<Key, AssignedAddresses>;
   /** The version of the Gateway API definitions in the cluster, such as `v1.7.0`; absent: it cannot be known, or there is no cluster. */
   readonly bundleVersion?: string;
+  /** The same of each definition that can be seen, by its name; empty text where it tells none. */
+  readonly definitionVersions?: ReadonlyMap<string, string>;
   /** Of these definitions; absent: as with `bundleVersion`. */
   readonly channel?: 'standard' | 'experimental';
   /** Kinds that the cluster does not serve; absent: all are there. */

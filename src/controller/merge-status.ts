@@ -8,6 +8,8 @@ import { conditionReasons } from '../model/conditions.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface MergeOptions {
+  /** Of the object. */
+  readonly kind: string;
   readonly controllerName: string;
   /** RFC 3339, in whole seconds as the API server keeps it. */
   readonly now: string;
@@ -16,8 +18,15 @@ export interface MergeOptions {
 /** The API allows so many entries of parents or ancestors. */
 const maxEntries: Readonly<Record<string, number>> = { parents: 32, ancestors: 16 };
 
-const ownTypes: ReadonlySet<string> = new Set(
-  Object.values(conditionReasons).flatMap((types: Readonly<Record<string, unknown>>) => Object.keys(types)),
+/** And so many conditions of one thing, with so long a message each (metav1.Condition). */
+const maxConditions = 8;
+const maxMessageLength = 32_768;
+
+/** What has conditions: an object, or a part of its status. */
+type Subject = keyof typeof conditionReasons;
+
+const ownTypes: Readonly<Partial<Record<string, ReadonlySet<string>>>> = Object.fromEntries(
+  Object.entries(conditionReasons).map(([subject, types]) => [subject, new Set(Object.keys(types))]),
 );
 
 /**
@@ -33,7 +42,8 @@ export function mergeStatus(before: unknown, ours: Fields | null, options: Merge
   }
   for (const [name, value] of Object.entries(ours ?? {})) {
     if (name in maxEntries) continue;
-    if (name === 'conditions') next.conditions = mergeConditions(listOf(old.conditions), listOf(value), options);
+    if (name === 'conditions')
+      next.conditions = mergeConditions(listOf(old.conditions), listOf(value), { ...options, of: options.kind });
     else if (name === 'listeners') next.listeners = mergeListeners(listOf(old.listeners), listOf(value), options);
     else next[name] = value;
   }
@@ -49,10 +59,11 @@ function mergeEntries(
   options: MergeOptions,
 ): readonly Fields[] {
   const reference = name === 'parents' ? 'parentRef' : 'ancestorRef';
+  const of: Subject = name === 'parents' ? 'Route' : 'Policy';
   const left = [...ours];
   const merge = (entry: Fields, known?: Fields): Fields => ({
     ...entry,
-    conditions: mergeConditions(listOf(known?.conditions), listOf(entry.conditions), options),
+    conditions: mergeConditions(listOf(known?.conditions), listOf(entry.conditions), { ...options, of }),
   });
   const kept = old.flatMap((entry) => {
     if (entry.controllerName !== options.controllerName) return [entry];
@@ -65,23 +76,40 @@ function mergeEntries(
 function mergeListeners(old: readonly Fields[], ours: readonly Fields[], options: MergeOptions): readonly Fields[] {
   return ours.map((listener) => {
     const known = old.find(({ name }) => name === listener.name);
-    const conditions = mergeConditions(listOf(known?.conditions), listOf(listener.conditions), options);
+    const said = { ...options, of: 'Listener' } as const;
+    const conditions = mergeConditions(listOf(known?.conditions), listOf(listener.conditions), said);
     return { ...listener, conditions };
   });
 }
 
 /** A type that is not in our vocabulary is somebody else's; one of ours that is not said any more goes. */
-function mergeConditions(old: readonly Fields[], ours: readonly Fields[], { now }: MergeOptions): readonly Fields[] {
-  const left = new Map(ours.map((condition) => [condition.type, condition]));
+function mergeConditions(
+  old: readonly Fields[],
+  ours: readonly Fields[],
+  { now, of }: { readonly now: string; readonly of: string },
+): readonly Fields[] {
+  const types = new Set(ours.map(({ type }) => type));
+  const foreign = old.filter(({ type }) => !types.has(type) && !ownTypes[of]?.has(type as string));
+  // The most important come first; what others say is not ours to take away.
+  const room = ours.slice(0, Math.max(0, maxConditions - foreign.length));
+  const left = new Map(room.map((condition) => [condition.type, written(condition)]));
   const kept = old.flatMap((condition) => {
+    if (foreign.includes(condition)) return [condition];
     const own = left.get(condition.type);
-    if (!own) return ownTypes.has(condition.type as string) ? [] : [condition];
+    if (!own) return [];
     left.delete(condition.type);
     // The time of the last transition is that of `status`, not of reason or message.
     const lastTransitionTime = own.status === condition.status ? condition.lastTransitionTime : undefined;
     return [{ ...own, lastTransitionTime: lastTransitionTime ?? now }];
   });
   return [...kept, ...[...left.values()].map((own) => ({ ...own, lastTransitionTime: now }))];
+}
+
+/** As the API takes it. */
+function written(condition: Fields): Fields {
+  const { message } = condition;
+  if (typeof message !== 'string' || message.length <= maxMessageLength) return condition;
+  return { ...condition, message: `${message.slice(0, maxMessageLength - 1)}…` };
 }
 
 function fieldsOf(value: unknown): Fields {

@@ -161,6 +161,71 @@ test('foreign conditions of a Gateway and its listeners stay; a condition that d
   assert.equal(after.attachedListenerSets, null, 'a merge patch takes it away');
 });
 
+test("on a Gateway, what is our vocabulary elsewhere is somebody else's; a full list and a long message are as the API takes them", async (t) => {
+  const foreignTypes = ['Conflicted', 'PartiallyInvalid', 'a.b/1', 'a.b/2', 'a.b/3', 'a.b/4'];
+  const strange = foreignTypes.map((type) => ({ type, status: 'True', lastTransitionTime: '2020-01-01T00:00:00Z' }));
+  const { server, say, status } = await start(t, ['Gateway', 'g', { conditions: strange }]);
+  const types = ['Accepted', 'Programmed', 'ResolvedRefs'];
+  const conditions = types.map((type) => condition(type, 'True', 'x'.repeat(40_000)));
+  say(new Map([[gateway, { conditions }]]));
+  await written(server, 1);
+  const after = status('Gateway', 'g') as { conditions: { type: string; message: string }[] };
+  assert.deepEqual(after.conditions.slice(0, 6), strange);
+  assert.deepEqual(
+    after.conditions.slice(6).map(({ type, message }) => [type, message.length]),
+    [
+      ['Accepted', 32_768],
+      ['Programmed', 32_768],
+    ],
+  );
+});
+
+test('what we said of a Gateway that is not ours any more is taken back, to where nobody has looked at it', async (t) => {
+  const strange = { type: 'example.com/Strange', status: 'True', lastTransitionTime: '2020-01-01T00:00:00Z' };
+  const { server, say, status } = await start(t, ['Gateway', 'g', { conditions: [strange] }]);
+  const conditions = [
+    condition('Accepted', 'True'),
+    condition('Programmed', 'True'),
+    condition('ResolvedRefs', 'True'),
+  ];
+  const addresses = [{ type: 'IPAddress', value: '127.0.0.1' }];
+  const said = { conditions, addresses, listeners: [{ name: 'l', conditions }], attachedListenerSets: 1 };
+  say(new Map([[gateway, said]]));
+  await written(server, 1);
+  say(new Map());
+  await written(server, 2);
+  const after = status('Gateway', 'g') as { conditions: Condition[]; listeners: []; addresses: [] };
+  assert.deepEqual(
+    after.conditions.map(({ type, status: value, reason }) => [type, value, reason]),
+    [
+      ['example.com/Strange', 'True', undefined],
+      ['Accepted', 'Unknown', 'Pending'],
+      ['Programmed', 'Unknown', 'Pending'],
+    ],
+  );
+  assert.match(after.conditions[1]!.message, /GatewayClass is gone, or belongs to another controller/);
+  assert.deepEqual([after.listeners, after.addresses], [[], []]);
+  say(new Map());
+  await fetch(`http://127.0.0.1:${server.port}/none`);
+  assert.equal(patches(server).length, 2, 'once');
+});
+
+test('where another controller has spoken since, nothing is taken back', async (t) => {
+  const { server, say, status, lead, writer } = await start(t, ['Gateway', 'g']);
+  say(new Map([[gateway, { conditions: [condition('Accepted', 'True')] }]]));
+  await written(server, 1);
+  lead(false);
+  say(new Map());
+  const theirs = { conditions: [condition('Accepted', 'True', 'said by another')] };
+  const { metadata } = server.find(gateways, 'n/g')!;
+  server.put(gateways, { metadata, status: theirs });
+  lead(true);
+  writer.rewrite();
+  await fetch(`http://127.0.0.1:${server.port}/none`);
+  assert.equal(patches(server).length, 1);
+  assert.deepEqual(status('Gateway', 'g'), theirs);
+});
+
 test('who does not lead writes nothing, and all of it once it leads', async (t) => {
   const { server, say, writer, lead, status } = await start(t, ['HTTPRoute', 'r']);
   lead(false);

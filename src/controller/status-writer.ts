@@ -12,7 +12,8 @@ import { kinds } from '../model/kinds.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 import type { KubernetesSource } from '../sources/kubernetes.ts';
 import { mergeStatus } from './merge-status.ts';
-import type { Statuses } from './statuses.ts';
+import type { ResourceStatus, Statuses } from './statuses.ts';
+import { takeBack } from './take-back.ts';
 
 export interface StatusWriterOptions {
   readonly client: KubeClient;
@@ -52,6 +53,8 @@ export class StatusWriter {
   readonly #busy = new Set<Key>();
   /** Seen in another version than compiled: to be looked at after the next compilation. */
   readonly #early = new Set<Key>();
+  /** What was said of objects that are not ours any more, until that was looked at. */
+  readonly #left = new Map<Key, ResourceStatus>();
   /** The last write to each object. */
   readonly #paces = new Map<Key, { readonly endedAt: number; readonly gapMs: number }>();
   /** Those that must wait for their turn. */
@@ -69,8 +72,8 @@ export class StatusWriter {
     this.#statuses = statuses;
     const isFirst = this.#resources === null;
     this.#resources = resources;
-    for (const [key, , status] of differences(before, statuses)) {
-      if (status === undefined) this.#leave(key);
+    for (const [key, old, status] of differences(before, statuses)) {
+      if (status === undefined) this.#leave(key, old!);
       else this.#mark(key);
     }
     for (const key of this.#early) this.#mark(key);
@@ -133,9 +136,10 @@ export class StatusWriter {
     });
   }
 
-  #leave(key: Key): void {
+  #leave(key: Key, said: ResourceStatus): void {
     this.#mark(key);
     this.#paces.delete(key);
+    this.#left.set(key, said);
   }
 
   /** Whether the object was written a moment ago: then it comes again by itself. */
@@ -174,11 +178,12 @@ export class StatusWriter {
       this.#early.add(key);
       return null;
     }
-    const ours = this.#statuses.get(key) ?? null;
+    const ours = this.#statuses.get(key) ?? this.#takenBack(key, resource, observed.status);
     if (!ours && !this.#hasEntries(observed.status)) return null;
     const { controllerName, date } = this.#options;
     const now = `${date().toISOString().slice(0, 19)}Z`;
     const status = mergeStatus(observed.status, ours as Readonly<Record<string, unknown>> | null, {
+      kind,
       controllerName,
       now,
     });
@@ -186,6 +191,14 @@ export class StatusWriter {
     // The version guards against writing over what somebody else wrote meanwhile.
     const patch = { metadata: { resourceVersion: observed.resourceVersion }, status: patchOf(observed.status, status) };
     return { path: { ...collection, ...(namespace !== '' && { namespace }), name, subresource: 'status' }, patch };
+  }
+
+  #takenBack(key: Key, resource: Resource, observed: unknown): ResourceStatus | null {
+    const said = this.#left.get(key);
+    if (!said) return null;
+    // Whatever has become of it after this look is not for us to judge.
+    this.#left.delete(key);
+    return takeBack(said, resource, observed);
   }
 
   #hasEntries(status: unknown): boolean {

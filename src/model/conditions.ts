@@ -7,7 +7,7 @@ export const conditionReasons = {
     SupportedVersion: ['SupportedVersion', 'UnsupportedVersion'],
   },
   Gateway: {
-    Accepted: ['Accepted', 'ListenersNotValid', 'InvalidParameters', 'UnsupportedAddress'],
+    Accepted: ['Accepted', 'Pending', 'ListenersNotValid', 'InvalidParameters', 'UnsupportedAddress'],
     Programmed: [
       'Programmed',
       'Pending',
@@ -22,7 +22,7 @@ export const conditionReasons = {
     InsecureFrontendValidationMode: ['ConfigurationChanged'],
   },
   ListenerSet: {
-    Accepted: ['Accepted', 'ListenersNotValid', 'NotAllowed', 'ParentNotAccepted'],
+    Accepted: ['Accepted', 'Pending', 'ListenersNotValid', 'NotAllowed', 'ParentNotAccepted'],
     Programmed: [
       'Programmed',
       'Pending',

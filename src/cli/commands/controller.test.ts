@@ -91,6 +91,24 @@ test('an address that is asked for is given, if this host has it and no other Ga
   assert.equal(await stop(), 0);
 });
 
+test('where the class goes, nothing that was said of its Gateways stays, until it is back', async (t) => {
+  const server = await startServer(t);
+  server.put(classes, ourClass);
+  server.put(gateways, gateway('one', await freePort()));
+  putRoute(server, 'one', 'gone');
+  await startController(t, server, '--leader-election', 'false');
+  await untilReason(server, 'n/one', 'Programmed');
+  await until(() => statusOf(server, routes, 'n/one').parents?.length === 1, 'the route has a status');
+  server.remove(classes, 'headgate');
+  const status = await untilReason(server, 'n/one', 'Pending');
+  assert.equal(reasonOf(status, 'Accepted'), 'Pending');
+  assert.deepEqual([status.listeners, status.addresses], [[], []]);
+  await until(() => statusOf(server, routes, 'n/one').parents?.length === 0, 'the entry of the route goes');
+  server.put(classes, ourClass);
+  await untilReason(server, 'n/one', 'Programmed');
+  await until(() => statusOf(server, routes, 'n/one').parents?.length === 1, 'the entry of the route is back');
+});
+
 test('headgate status shows what the cluster has of Headgate, and what nobody answers for', async (t) => {
   const server = await startServer(t);
   const port = await freePort();

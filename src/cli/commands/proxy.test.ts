@@ -108,8 +108,9 @@ test('without a proxy the statuses say so, and what does not depend on one; as s
   assert.equal(`${listener.status} ${listener.reason}`, 'False Pending');
   assert.match(listener.message, /no proxy is connected at .*headgate proxy --channel/);
 
+  const flags = ['--workers', '1', '--ports', 'shared'];
   const startProxy = async () =>
-    start(t, 'proxy', '--channel', channel, '--workers', '1', '--admin', `127.0.0.1:${await freePort()}`);
+    start(t, 'proxy', '--channel', channel, ...flags, '--admin', `127.0.0.1:${await freePort()}`);
   const proxies = [await startProxy(), await startProxy()];
   const isReady = async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).status === 200;
   await untilReason(server, 'n/web', 'Programmed').catch((error: Error) => {

@@ -4,7 +4,12 @@
  */
 import net from 'node:net';
 import type { Endpoint } from '../../contract/endpoints.ts';
-import type { BackendConfig, BackendProtocol, ClientCertificate, HealthCheckConfig } from '../../contract/gateway-config.ts';
+import type {
+  BackendConfig,
+  BackendProtocol,
+  ClientCertificate,
+  HealthCheckConfig,
+} from '../../contract/gateway-config.ts';
 import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { Pool } from '../http/streams.ts';
 import type { Limits } from '../limits.ts';
