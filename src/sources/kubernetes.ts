@@ -102,6 +102,7 @@ class ClusterReader {
   #toldProblems = '';
   #heldSince: number | undefined;
   #toldAt = -Infinity;
+  #isScheduled = false;
   #timer: NodeJS.Timeout | undefined;
   #holdTimer: NodeJS.Timeout | undefined;
 
@@ -215,7 +216,8 @@ class ClusterReader {
       else this.#put(kind, change.name, change.type === 'Deleted' ? undefined : change.value);
       this.#options.onObserved?.(kind, change.name);
     }
-    this.#schedule();
+    // What was waited for may have gone.
+    if (bodies) this.#schedule();
   }
 
   /** An object is now as served; one that cannot be read stays what it was. */
@@ -243,12 +245,16 @@ class ClusterReader {
   }
 
   #schedule(): void {
-    if (this.#timer || this.#signal.aborted) return;
-    const delayMs = Math.max(0, this.#toldAt + minGapMs - performance.now());
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#tell();
-    }, delayMs);
+    if (this.#isScheduled || this.#signal.aborted) return;
+    this.#isScheduled = true;
+    const delayMs = this.#toldAt + minGapMs - performance.now();
+    const tell = (): void => {
+      this.#isScheduled = false;
+      if (!this.#signal.aborted) this.#tell();
+    };
+    // A timer takes a millisecond at least, also where there is nothing to wait for.
+    if (delayMs > 0) this.#timer = setTimeout(tell, delayMs);
+    else setImmediate(tell);
   }
 
   /** Tells what changed, if the set is whole. */
