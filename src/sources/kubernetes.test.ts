@@ -251,3 +251,15 @@ test('nothing is told before all lists are in', async (t) => {
   answerRoutes();
   await until(() => true);
 });
+
+test('what comes alone is told at once, without a timer', async (t) => {
+  const { server, until } = await follow(t, (api) => api.put(gateways, gateway('first')));
+  const { resources } = await until(() => true);
+  assert.ok(!resources.of('Gateway').has('default/second'));
+  // So long ago that nothing is collected any more.
+  const told = performance.now();
+  while (performance.now() - told < 10) await new Promise(setImmediate);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  server.put(gateways, gateway('second'));
+  await until((last) => last.resources.of('Gateway').has('default/second'));
+});
