@@ -36,8 +36,8 @@ export class TransformedDownstream implements Downstream {
     this.#inner.sendEnd(isEmpty ? null : trailers);
   }
 
-  flush(): void {
-    this.#inner.flush();
+  flush(): boolean {
+    return this.#inner.flush();
   }
 
   reset(): void {

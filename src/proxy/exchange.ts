@@ -15,6 +15,7 @@ import type {
 } from '../contract/exchange.ts';
 import type { ClientCertificate } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
+import { atTurnEnd, type AtTurnEnd } from '../lib/turn-end.ts';
 import { plainAddress } from './client-identity.ts';
 import { HeldBody } from './exchange-held-body.ts';
 import type { FinishedExchange } from './exchange-observer.ts';
@@ -57,8 +58,6 @@ export interface ExchangeSteps {
   onDownstreamClose(run: ExchangeRun, reason: string): void;
   /** A filter cannot read the request's body. */
   onBadBody(run: ExchangeRun): void;
-  /** The body sent so far must not wait longer than this turn. */
-  flushSoon(run: ExchangeRun): void;
   /** Null: there is no such backend. */
   call(run: ExchangeRun, backend: Key, request: CallRequest): BackendCall | null;
   now(): number;
@@ -79,6 +78,7 @@ export class ExchangeRun
     ExchangeRequest,
     ExchangeMatch,
     MatchInput,
+    AtTurnEnd,
     PickOptions,
     UpstreamRequest,
     RequestSink,
@@ -135,7 +135,7 @@ export class ExchangeRun
   // The request's body.
   isRequestEnded: boolean;
   isRequestPaused = false;
-  isFlushQueued = false;
+  #isFlushQueued = false;
   requestTransform: RequestTransform | null = null;
   requestTrailers: FieldList | null = null;
   held: HeldBody | null = null;
@@ -283,7 +283,29 @@ export class ExchangeRun
       return;
     }
     if (!upstream.sendData(buffer, start, end)) this.pauseRequest();
-    if (!this.isFlushQueued) this.steps.flushSoon(this);
+    this.flushSoon();
+  }
+
+  /** What was sent so far must not wait longer than this turn. */
+  flushSoon(): void {
+    if (this.#isFlushQueued) return;
+    this.#isFlushQueued = true;
+    atTurnEnd(this);
+  }
+
+  onTurnEnd(): void {
+    this.#isFlushQueued = false;
+    if (this.isOver) return;
+    // An end has flushed what came before it.
+    if (!this.isRequestEnded) {
+      if (this.upstream?.flush() === false) this.pauseRequest();
+      this.mirrors?.flush();
+    }
+    this.#flushResponse();
+  }
+
+  #flushResponse(): void {
+    if (this.responseState === 'started' && !this.downstream.flush()) this.upstream?.pauseResponse();
   }
 
   onRequestEnd(trailers: FieldList | null): void {
@@ -336,7 +358,10 @@ export class ExchangeRun
   }
 
   onResponseBurstEnd(): void {
-    if (!this.isOver && this.responseState === 'started') this.downstream.flush();
+    if (this.isOver) return;
+    // Of a tunnel both directions are written together.
+    if (this.responseBodyLength === BODY_TUNNEL) this.flushSoon();
+    else this.#flushResponse();
   }
 
   onUpstreamDrain(): void {

@@ -50,8 +50,9 @@ export class FakeTry implements Upstream {
     this.isEnded = true;
   }
 
-  flush(): void {
+  flush(): boolean {
     this.flushes++;
+    return this.takesMore;
   }
 
   abort(): void {
@@ -115,8 +116,9 @@ export class FakeDownstream implements Downstream {
     this.ends.push('end');
   }
 
-  flush(): void {
+  flush(): boolean {
     this.flushes++;
+    return this.takesMore;
   }
 
   reset(): void {

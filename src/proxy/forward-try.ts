@@ -147,7 +147,7 @@ function sendHeldBody(run: ExchangeRun): void {
     upstream.sendEnd(run.requestTrailers);
     return;
   }
-  run.steps.flushSoon(run);
+  run.flushSoon();
   if (takesMore) run.resumeRequest();
   else run.pauseRequest();
 }

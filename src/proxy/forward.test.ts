@@ -232,12 +232,12 @@ test('back-pressure reaches the other side, both ways', () => {
 test('a body that comes later than its head is flushed at the end of the turn', async () => {
   const scene = new Scene();
   const { run } = scene.request({ method: 'POST', bodyLength: 4 });
-  await Promise.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
   assert.equal(scene.tries[0]!.flushes, 1);
   sendBody(run, 'ab');
   sendBody(run, 'cd');
   run.onRequestEnd(null);
-  await Promise.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
   assert.equal(scene.tries[0]!.flushes, 1);
 });
 

@@ -57,7 +57,6 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     onUpstreamError: tries.onUpstreamError,
     onDownstreamClose: response.abandon,
     onBadBody: (run) => giveUp(run, replies.badBody, undefined),
-    flushSoon: createFlusher(),
     call(run, key, request) {
       const backend = backendOf(key);
       const { filterCallTimeoutMs: timeoutMs, filterCallBytes: maxBytes } = options.limits;
@@ -199,25 +198,4 @@ function callFilter(filter: Filter, run: ExchangeRun): ReturnType<NonNullable<Fi
 
 function isPromise(result: LocalReply | Promise<LocalReply | undefined>): result is Promise<LocalReply | undefined> {
   return 'then' in result;
-}
-
-/** Flushes request bodies once the burst that brought them has been delivered: one write for all of it. */
-function createFlusher(): (run: ExchangeRun) => void {
-  let waiting: ExchangeRun[] = [];
-  function flush(): void {
-    const runs = waiting;
-    waiting = [];
-    for (const run of runs) {
-      run.isFlushQueued = false;
-      // The end has been flushed already.
-      if (run.isOver || run.isRequestEnded) continue;
-      run.upstream?.flush();
-      run.mirrors?.flush();
-    }
-  }
-  return (run) => {
-    run.isFlushQueued = true;
-    waiting.push(run);
-    if (waiting.length === 1) queueMicrotask(flush);
-  };
 }

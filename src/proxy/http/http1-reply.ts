@@ -118,8 +118,8 @@ export class Http1Reply implements Downstream {
     this.#owner.onReplyEnd(this.#isClose || this.#bodyLength === BODY_TUNNEL);
   }
 
-  flush(): void {
-    if (this.#stage === Stage.body) this.#write();
+  flush(): boolean {
+    return this.#stage !== Stage.body || this.#owner.output.isEmpty || this.#write();
   }
 
   reset(): void {
@@ -136,8 +136,10 @@ export class Http1Reply implements Downstream {
     if (this.#stage !== Stage.over) this.#owner.resumeReading();
   }
 
-  #write(): void {
-    if (!this.#owner.output.flush()) this.#owner.onBlocked();
+  #write(): boolean {
+    const isTaken = this.#owner.output.flush();
+    if (!isTaken) this.#owner.onBlocked();
+    return isTaken;
   }
 }
 

@@ -92,8 +92,12 @@ export class Http1Upstream implements Upstream {
     this.isSent = true;
   }
 
-  flush(): void {
-    this.#carrier?.output.flush();
+  flush(): boolean {
+    const carrier = this.#carrier;
+    if (carrier === null || carrier.output.isEmpty) return true;
+    const isTaken = carrier.output.flush();
+    if (!isTaken) carrier.onBlocked();
+    return isTaken;
   }
 
   abort(): void {

@@ -3,6 +3,7 @@
  * A connection without anything to write holds no slab. Knows the layout of frames, not what they mean.
  */
 import type { Socket } from 'node:net';
+import { atTurnEnd, type AtTurnEnd } from '../../lib/turn-end.ts';
 import { FRAME_HEADER_BYTES, FrameFlag, writeUint32 } from './frame.ts';
 
 export const SLAB_BYTES = 68 * 1024;
@@ -15,18 +16,7 @@ export interface OutputOwner {
   onOutputDrain(): void;
 }
 
-let touched: Http2Output[] = [];
-let isScheduled = false;
-
-/** One for all connections: a timer or an immediate each would cost more than the frames. */
-function flushTouched(): void {
-  isScheduled = false;
-  const outputs = touched;
-  touched = [];
-  for (let i = 0; i < outputs.length; i++) outputs[i]!.flush();
-}
-
-export class Http2Output {
+export class Http2Output implements AtTurnEnd {
   /** Where frames are written; there is one after `frame` or `reserve`. */
   slab: Buffer | null = null;
   /** The peer takes less than we have: bodies wait. */
@@ -132,7 +122,7 @@ export class Http2Output {
     this.queuedControlFrames++;
   }
 
-  flush(): void {
+  onTurnEnd(): void {
     this.#isTouched = false;
     this.#write();
     if (this.#endsAfterFlush && !this.#isClosed) {
@@ -158,10 +148,7 @@ export class Http2Output {
 
   #touch(): void {
     this.#isTouched = true;
-    touched.push(this);
-    if (isScheduled) return;
-    isScheduled = true;
-    setImmediate(flushTouched);
+    atTurnEnd(this);
   }
 
   #write(): void {

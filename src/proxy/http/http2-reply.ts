@@ -67,7 +67,9 @@ export class Http2Reply implements Downstream, StreamHandler {
   }
 
   /** Everything leaves at the end of the loop's turn. */
-  flush(): void {}
+  flush(): boolean {
+    return true;
+  }
 
   reset(): void {
     if (this.#isOver) return;

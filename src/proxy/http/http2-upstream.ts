@@ -69,7 +69,9 @@ export class Http2Upstream implements Upstream, StreamHandler {
   }
 
   /** Everything leaves at the end of the loop's turn. */
-  flush(): void {}
+  flush(): boolean {
+    return true;
+  }
 
   abort(): void {
     if (this.#isOver) return;

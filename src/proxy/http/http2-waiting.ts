@@ -54,7 +54,9 @@ export class WaitingUpstream implements Upstream {
     }
   }
 
-  flush(): void {}
+  flush(): boolean {
+    return true;
+  }
 
   abort(): void {
     if (this.#upstream !== null) this.#upstream.abort();

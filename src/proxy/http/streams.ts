@@ -50,8 +50,8 @@ export interface Downstream {
   /** Takes a copy where it must keep the bytes. False: wait for onDownstreamDrain. */
   sendData(buffer: Buffer, start: number, end: number): boolean;
   sendEnd(trailers: FieldList | null): void;
-  /** Everything so far goes to the client now. Called at the end of a burst that did not end the response. */
-  flush(): void;
+  /** Everything so far goes to the client now. Called at the end of a burst that did not end the response. False: as of sendData. */
+  flush(): boolean;
   /** The response cannot be completed: the client must see a truncation (RST, RST_STREAM), never a clean end. */
   reset(): void;
   /** Stop and go on reading the request's body. */
@@ -136,7 +136,8 @@ export interface Upstream {
   readonly isReused?: boolean;
   sendData(buffer: Buffer, start: number, end: number): boolean;
   sendEnd(trailers: FieldList | null): void;
-  flush(): void;
+  /** Everything so far goes to the backend now. False: wait for onUpstreamDrain. */
+  flush(): boolean;
   /** Forget it: an HTTP/1 connection is closed, an HTTP/2 stream cancelled. The sink hears nothing more. */
   abort(): void;
   pauseResponse(): void;

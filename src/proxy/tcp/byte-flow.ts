@@ -1,8 +1,9 @@
 /**
  * One direction of a connection that is carried as bytes: from a socket to another one, no faster than that one takes them.
- * What comes before the other one stands is held. Knows neither which direction it is nor why.
+ * What comes before the other one stands is held; small pieces leave at the end of the turn. Knows neither which direction it is nor why.
  */
 import type net from 'node:net';
+import { atTurnEnd, type AtTurnEnd } from '../../lib/turn-end.ts';
 import { waitingBytes, writeText } from '../http/direct-write.ts';
 import { readLatin1 } from '../http/latin1.ts';
 import { SLAB_BYTES, takeSlab } from '../http/slab-pool.ts';
@@ -11,7 +12,7 @@ import type { Receiver } from '../http/socket-io.ts';
 /** Up to this much is cheapest to write as text: Node then copies only what the kernel does not take. */
 const TEXT_BYTES = 16 * 1024;
 
-export class ByteFlow implements Receiver {
+export class ByteFlow implements Receiver, AtTurnEnd {
   /** Received so far. */
   bytes = 0;
   /** The source has sent all that it will. */
@@ -21,6 +22,8 @@ export class ByteFlow implements Receiver {
   /** Null: does not stand yet. */
   #sink: net.Socket | null = null;
   #held: Buffer | null = null;
+  /** Read in this turn, and not written yet. */
+  #text = '';
   #isPaused = false;
 
   constructor(onBytes: (bytes: number) => void) {
@@ -59,18 +62,35 @@ export class ByteFlow implements Receiver {
     }
     this.bytes += end - start;
     this.#onBytes(end - start);
-    if (!write(sink, buffer, start, end)) this.#pause();
+    const text = this.#text;
+    if (end - start <= TEXT_BYTES) {
+      this.#text = text + readLatin1(buffer, start, end);
+      if (text === '') atTurnEnd(this);
+      return;
+    }
+    if (text !== '') this.onTurnEnd();
+    if (!write(sink, buffer.subarray(start, end))) this.#pause();
+  }
+
+  onTurnEnd(): void {
+    const text = this.#text;
+    if (text === '') return;
+    this.#text = '';
+    const sink = this.#sink!;
+    if (!writeText(sink, text) && waitingBytes(sink) > 0) this.#pause();
   }
 
   /** The source will send no more. */
   end(): void {
     this.isEnded = true;
+    this.onTurnEnd();
     this.#sink?.end();
   }
 
   /** Nothing more is read. */
   stop(): void {
     this.#pause();
+    this.#text = '';
     this.#source = null;
   }
 
@@ -89,15 +109,14 @@ export class ByteFlow implements Receiver {
 }
 
 /** Copies the bytes into the socket. False: the peer is slow, wait for `drain`. */
-function write(sink: net.Socket, buffer: Buffer, start: number, end: number): boolean {
-  const length = end - start;
-  let isBelowMark: boolean;
-  if (length <= TEXT_BYTES) isBelowMark = writeText(sink, readLatin1(buffer, start, end));
-  else if (length <= SLAB_BYTES) {
-    const slab = takeSlab();
-    buffer.copy(slab.buffer, 0, start, end);
-    isBelowMark = sink.write(slab.buffer.subarray(0, length), slab.release);
-  } else isBelowMark = sink.write(Buffer.from(buffer.subarray(start, end)));
+function write(sink: net.Socket, bytes: Buffer): boolean {
+  const isBelowMark = bytes.length <= SLAB_BYTES ? writeSlab(sink, bytes) : sink.write(Buffer.from(bytes));
   // A write as large as the high water mark is reported as too much even where the kernel took it whole.
   return isBelowMark || waitingBytes(sink) === 0;
+}
+
+function writeSlab(sink: net.Socket, bytes: Buffer): boolean {
+  const slab = takeSlab();
+  bytes.copy(slab.buffer);
+  return sink.write(slab.buffer.subarray(0, bytes.length), slab.release);
 }

@@ -88,7 +88,7 @@ class MirrorStream implements ResponseSink {
   }
 
   flush(): void {
-    if (!this.#isEnded) this.#upstream?.flush();
+    if (!this.#isEnded && this.#upstream?.flush() === false) this.#isBlocked = true;
   }
 
   abort(): void {
@@ -107,7 +107,7 @@ class MirrorStream implements ResponseSink {
     for (const chunk of waiting) this.sendData(chunk, 0, chunk.length);
     if (this.#isBlocked || this.#upstream === null) return;
     if (this.#isEnded) this.#upstream.sendEnd(null);
-    else this.#upstream.flush();
+    else this.flush();
   }
 
   onResponseEnd(): void {
