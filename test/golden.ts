@@ -7,7 +7,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { dump, load } from 'js-yaml';
 import { compile, type Compiled, type Facts } from '../src/compiler/compile.ts';
-import type { GatewayConfig, MatchConfig, ValueMatch } from '../src/contract/gateway-config.ts';
+import type { GatewayConfig, MatchConfig, PathMatch, ValueMatch } from '../src/contract/gateway-config.ts';
 import { partsOf, type Key } from '../src/contract/keys.ts';
 import { filterDefinitions } from '../src/filters/index.ts';
 import { policyDefinitions } from '../src/policies/index.ts';
@@ -128,9 +128,7 @@ export function shortForm({ config, statuses, notes, infrastructure }: Compiled)
     listeners: Object.fromEntries(
       sorted(config.listeners).map(([key, listener]) => [nameOfKey(key), listenerForm(listener, config)]),
     ),
-    hostnames: Object.fromEntries(
-      sorted(config.hostnames).map(([key, table]) => [nameOfKey(key), table.matches.map(matchText)]),
-    ),
+    hostnames: hostnamesForm(config),
     connections: Object.fromEntries(
       sorted(config.connections).map(([key, { rule }]) => [nameOfKey(key), nameOfKey(rule)]),
     ),
@@ -191,7 +189,26 @@ function listenerText({
   return `${protocol} ${port} ${hostname || '*'}${addresses.length > 0 ? ` on ${addresses.join(' ')}` : ''}${passthrough}${certificates}${clients}${own}${proxied}`;
 }
 
-function matchText({ rule, path, isGrpc, method, headers = [], query = [] }: MatchConfig): string {
+/** The matches of all paths of a hostname, in the order in which a request tries them. */
+function hostnamesForm(config: GatewayConfig): unknown {
+  const byHostname = Map.groupBy(
+    sorted(config.paths).map(([, entry]) => entry),
+    ({ listener, hostname, own }) => `${listener}/${hostname || '*'}/${own || '*'}`,
+  );
+  const names = [...byHostname].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(
+    names.map(([key, entries]) => {
+      const all = entries.flatMap(({ path, matches }) => matches.map((match) => ({ path, match })));
+      const ordered = all.toSorted(
+        (a, b) =>
+          a.match.order - b.match.order || (a.path.value < b.path.value ? -1 : a.path.value > b.path.value ? 1 : 0),
+      );
+      return [nameOfKey(key), ordered.map(({ path, match }) => matchText(path, match))];
+    }),
+  );
+}
+
+function matchText(path: PathMatch, { rule, isGrpc, method, headers = [], query = [] }: MatchConfig): string {
   const values = [...headers.map((one) => valueText(one, '')), ...query.map((one) => valueText(one, '?'))];
   return [
     ...(isGrpc ? ['gRPC'] : []),

@@ -1,6 +1,6 @@
 /** Finds requests that the configuration answers, and spells them as curl commands that can be pasted into a shell. */
 import type { ControllerView } from '../controller/parts.ts';
-import type { HostnameConfig, ListenerConfig, MatchConfig } from '../contract/gateway-config.ts';
+import type { ListenerConfig, MatchConfig, PathConfig, PathMatch } from '../contract/gateway-config.ts';
 
 const maxLines = 4;
 const redirectOddness = 1000;
@@ -16,12 +16,12 @@ export function curlLines(view: ControllerView, defaultAddresses: readonly strin
   const { config, acknowledged } = view;
   const broken = new Set((acknowledged?.problems ?? []).map(({ listener }) => listener));
   const best = new Map<string, Candidate>();
-  for (const table of Object.values(config.hostnames)) {
-    const listener = config.listeners[table.listener];
-    if (!listener || broken.has(table.listener) || !isHttp(listener)) continue;
-    const candidate = bestOf(view, table, listener, defaultAddresses);
-    const known = best.get(table.listener);
-    if (candidate && (!known || candidate.oddness < known.oddness)) best.set(table.listener, candidate);
+  for (const entry of Object.values(config.paths)) {
+    const listener = config.listeners[entry.listener];
+    if (!listener || broken.has(entry.listener) || !isHttp(listener)) continue;
+    const candidate = bestOf(view, entry, listener, defaultAddresses);
+    const known = best.get(entry.listener);
+    if (candidate && (!known || candidate.oddness < known.oddness)) best.set(entry.listener, candidate);
   }
   const candidates = [...best.values()].toSorted((a, b) => a.oddness - b.oddness);
   const answered = candidates.filter(({ oddness }) => oddness < redirectOddness);
@@ -34,16 +34,16 @@ function isHttp({ protocol }: ListenerConfig): boolean {
 
 function bestOf(
   view: ControllerView,
-  table: HostnameConfig,
+  entry: PathConfig,
   listener: ListenerConfig,
   defaultAddresses: readonly string[],
 ): Candidate | undefined {
-  const candidates = table.matches.slice(0, 100).flatMap((match) => {
-    const request = requestFor(match);
+  const candidates = entry.matches.slice(0, 100).flatMap((match) => {
+    const request = requestFor(entry.path, match);
     const answer = request && answerOf(view, match);
     if (!answer) return [];
     const command = commandFor({
-      table,
+      hostname: entry.hostname,
       listener,
       request,
       address: reachable(listener.addresses[0] ?? defaultAddresses[0]),
@@ -75,7 +75,7 @@ interface Request {
 }
 
 /** A request that fits the match, or null where a regular expression would have to be solved, or curl cannot make it. */
-function requestFor({ path, isGrpc, method, headers = [], query = [] }: MatchConfig): Request | null {
+function requestFor(path: PathMatch, { isGrpc, method, headers = [], query = [] }: MatchConfig): Request | null {
   if (isGrpc) return null;
   const isPlain = [path, ...headers, ...query].every(({ type }) => type !== 'RegularExpression');
   if (!isPlain) return null;
@@ -90,15 +90,15 @@ function requestFor({ path, isGrpc, method, headers = [], query = [] }: MatchCon
 }
 
 interface CommandParts {
-  readonly table: HostnameConfig;
+  readonly hostname: string;
   readonly listener: ListenerConfig;
   readonly request: Request;
   readonly address: string;
 }
 
-function commandFor({ table, listener, request, address }: CommandParts): string {
+function commandFor({ hostname, listener, request, address }: CommandParts): string {
   const isTls = listener.protocol === 'HTTPS';
-  const name = table.hostname.replace(/^\*/, 'www');
+  const name = hostname.replace(/^\*/, 'www');
   const urlHost = name || (address.includes(':') ? `[${address}]` : address);
   const url = `${isTls ? 'https' : 'http'}://${urlHost}:${listener.port}${request.target}`;
   // curl itself takes localhost and everything below it to the loopback address.

@@ -3,20 +3,14 @@ import { deriveConfig, isEqual, tableNames, type ConfigPatch } from '../contract
 import { emptyConfig, type GatewayConfig, type TableName } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import type { ConnectionTables } from './connection-tables.ts';
-import type { HostnameTables } from './hostname-tables.ts';
+import type { PathChange } from './path-entries.ts';
 import type { ResolvedGateway, RouteEntries, RouteEntry, TranslatedRoute } from './resolved.ts';
-
-/** Tables, and the keys of those that changed. */
-interface Changed<Tables> {
-  readonly tables: Tables;
-  readonly changed: ReadonlySet<Key>;
-}
 
 interface ConfigInputs {
   readonly gateways: readonly ResolvedGateway[];
   readonly entries: RouteEntries;
-  readonly hostnames: Changed<HostnameTables>;
-  readonly connections: Changed<ConnectionTables>;
+  readonly paths: readonly PathChange[];
+  readonly connections: { readonly tables: ConnectionTables; readonly changed: ReadonlySet<Key> };
 }
 
 type Changes = Record<TableName, Map<Key, unknown>>;
@@ -28,9 +22,9 @@ export function createConfigBuilder(): (inputs: ConfigInputs) => GatewayConfig {
   const users = new Map<Key, number>();
   let ofListeners: UsedParts = { filters: [], backends: [] };
   let config = emptyConfig;
-  return ({ gateways, entries, hostnames, connections }) => {
+  return ({ gateways, entries, paths, connections }) => {
     const changes: Changes = byTable(() => new Map());
-    for (const key of hostnames.changed) changes.hostnames.set(key, hostnames.tables.get(key)?.config ?? null);
+    for (const [key, , after] of paths) changes.paths.set(key, after?.config ?? null);
     for (const key of connections.changed) changes.connections.set(key, connections.tables.get(key)?.config ?? null);
     changeGateways(changes, current, gateways);
     removeParts(changes, users, ofListeners);

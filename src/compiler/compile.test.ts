@@ -140,7 +140,8 @@ test('one changed route touches its own entries and status only', () => {
   const after = compiler(store.set(), noFacts);
   const patch = diffConfig(before.config, after.config);
   assert.deepEqual(Object.keys(patch?.rules ?? {}), ['HTTPRoute/default/r7/rules/0']);
-  assert.deepEqual(Object.keys(patch?.hostnames ?? {}), ['Gateway/default/gw/l0/h3.example.com/h3.example.com']);
+  const table = 'Gateway/default/gw/l0/h3.example.com/h3.example.com';
+  assert.deepEqual(Object.keys(patch?.paths ?? {}), [`${table} PathPrefix /p7`, `${table} PathPrefix /new`]);
   assert.deepEqual(Object.keys(patch?.backends ?? {}), ['Service/default/v2/80']);
   assert.equal(patch?.routes, undefined);
   assert.equal(after.config.rules['HTTPRoute/default/r3/rules/0'], before.config.rules['HTTPRoute/default/r3/rules/0']);

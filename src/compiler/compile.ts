@@ -11,13 +11,13 @@ import type { TranslateSurroundings } from './6-translate-routes.ts';
 import { createStatusBuilder, type Statuses } from './7-build-status.ts';
 import { createConfigBuilder } from './build-config.ts';
 import { updateConnectionTables, type ConnectionTables } from './connection-tables.ts';
-import { updateHostnameTables, type HostnameTables } from './hostname-tables.ts';
 import { rememberExtensions } from './extension-refs.ts';
 import { infrastructureNotes } from './infrastructure.ts';
 import { createListenerEffectStep } from './listener-effects.ts';
 import { createListenerFilterStep } from './listener-filters.ts';
 import { isSameList } from './memory.ts';
 import { findListenerSets } from './listener-sets.ts';
+import { updatePathEntries, type PathEntries } from './path-entries.ts';
 import { indexGrants, type GrantIndex } from './reference-grants.ts';
 import type { ReferenceWorld } from './references.ts';
 import type { AttachedPolicies, CompilerOptions, Facts, Note } from './resolved.ts';
@@ -91,7 +91,7 @@ function createSteps(options: CompilerOptions): Compiler {
   const filterListeners = createListenerFilterStep();
   const applyToListeners = createListenerEffectStep();
   const walkRoutes = createRouteWalk();
-  const tables: HostnameTables = new Map();
+  const paths: PathEntries = new Map();
   const connections: ConnectionTables = new Map();
   const shadows = createShadowState();
   const buildConfig = createConfigBuilder();
@@ -105,13 +105,13 @@ function createSteps(options: CompilerOptions): Compiler {
     const translation = surroundings(world, policies);
     const gateways = applyToListeners(filterListeners(listeners, translation), policies);
     const entries = walkRoutes({ resources, gateways, translation });
-    const changed = updateHostnameTables(tables, entries);
-    const news = updateShadows(shadows, { tables, changed, gateways });
+    const changedPaths = updatePathEntries(paths, entries);
+    const news = updateShadows(shadows, { entries: paths, changes: changedPaths, gateways });
     const ofConnections = updateConnectionTables(connections, entries, gateways);
     const config = buildConfig({
       gateways,
       entries,
-      hostnames: { tables, changed },
+      paths: changedPaths,
       connections: { tables: connections, changed: ofConnections.changed },
     });
     const statuses = buildStatuses({

@@ -1,6 +1,7 @@
 /** Matches of a GRPCRoute as the proxy takes them: service and method are a path (grpc/grpc: doc/PROTOCOL-HTTP2.md), and only gRPC fits. */
 import type { PathMatch } from '../contract/gateway-config.ts';
 import { pathFault, translateEach, translateValues, valueFault, type TranslateMatches } from './matches.ts';
+import { orderOf } from './precedence.ts';
 import type { GRPCRouteMatch } from './resource-types.ts';
 
 type MethodMatch = NonNullable<GRPCRouteMatch['method']>;
@@ -13,8 +14,8 @@ export const translateGrpcMatches: TranslateMatches = (specs, rule) =>
     const problem =
       typeFault(method, `${at}.method`) ?? pathFault(path, `${at}.method`) ?? valueFault(headers, `${at}.headers`);
     if (problem) return { problem };
-    const match = { rule, path, isGrpc: true as const, ...(headers.length > 0 && { headers }) };
-    return { match, rank: rankOf(method ?? {}) };
+    const order = orderOf(rankOf(method ?? {}), path);
+    return { match: { rule, order, isGrpc: true as const, ...(headers.length > 0 && { headers }) }, path };
   });
 
 /** Any segment, where the match leaves the service or the method open. */

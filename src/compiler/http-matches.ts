@@ -2,6 +2,7 @@
 import type { MatchConfig, PathMatch } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import { pathFault, translateEach, translateValues, valueFault, type TranslateMatches } from './matches.ts';
+import { orderOf } from './precedence.ts';
 import type { HTTPRouteMatch } from './resource-types.ts';
 
 /** Features of the conformance suite that exist because of this file. */
@@ -13,20 +14,21 @@ const ranks: Readonly<Record<string, number>> = { Exact: 0, RegularExpression: 1
 /** A rule without matches takes every request. */
 export const translateHttpMatches: TranslateMatches = (specs, rule) =>
   translateEach(specs as readonly Partial<HTTPRouteMatch>[], (spec, at) => {
-    const match = translateMatch(spec, rule);
+    const path = translatePath(spec.path ?? {});
+    const match = translateMatch(spec, rule, orderOf(ranks[path.type] ?? 0, path));
     const problem =
-      pathFault(match.path, `${at}.path`) ??
+      pathFault(path, `${at}.path`) ??
       valueFault(match.headers, `${at}.headers`) ??
       valueFault(match.query, `${at}.queryParams`);
-    return problem ? { problem } : { match, rank: ranks[match.path.type] ?? 0 };
+    return problem ? { problem } : { match, path };
   });
 
-function translateMatch(spec: Partial<HTTPRouteMatch>, rule: Key): MatchConfig {
+function translateMatch(spec: Partial<HTTPRouteMatch>, rule: Key, order: number): MatchConfig {
   const headers = translateValues(spec.headers, (name) => name.toLowerCase());
   const query = translateValues(spec.queryParams, (name) => name);
   return {
     rule,
-    path: translatePath(spec.path ?? {}),
+    order,
     ...(spec.method !== undefined && { method: spec.method }),
     ...(headers.length > 0 && { headers }),
     ...(query.length > 0 && { query }),

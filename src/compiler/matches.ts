@@ -4,10 +4,10 @@ import type { Key } from '../contract/keys.ts';
 import type { Problem } from '../contract/problem.ts';
 import { compileAutomaton, MAX_COST } from '../lib/linear-automaton.ts';
 
-/** A match with its place among those of other sorts, the lowest first: what precedence looks at before anything else. */
+/** A match with its path; its order is decided by that, and by the place of its sort among others (`orderOf`). */
 export interface RatedMatch {
   readonly match: MatchConfig;
-  readonly rank: number;
+  readonly path: PathMatch;
 }
 
 export type TranslatedMatches = { readonly matches: readonly RatedMatch[] } | { readonly problem: Problem };

@@ -123,7 +123,7 @@ test('a route whose two parentRefs meet in one listener is counted once', () => 
   const status = statuses.get('Gateway/default/gw');
   assert.ok(status && 'listeners' in status);
   assert.equal(status.listeners[0]?.attachedRoutes, 1);
-  assert.equal(Object.values(config.hostnames)[0]?.matches.length, 1);
+  assert.equal(Object.values(config.paths)[0]?.matches.length, 1);
 });
 
 test('a cookie path that would end the header or the attribute', () => {

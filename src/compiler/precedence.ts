@@ -1,4 +1,5 @@
-/** The order of matches that share a hostname table, to the last tie-break. The proxy takes the first that fits. */
+/** The order of matches that share a hostname, to the last tie-break. The proxy takes the first that fits. */
+import type { PathMatch } from '../contract/gateway-config.ts';
 import type { Resource } from '../model/resources.ts';
 import type { RatedMatch } from './matches.ts';
 
@@ -10,19 +11,24 @@ export interface RankedMatch extends RatedMatch {
 }
 
 /**
- * Gateway API, HTTPRouteRule.matches and GRPCRouteRule.matches. Equal paths come to stand together: of two different ones that are Exact, or prefixes of
- * the same length, a request fits only one, and which of two regular expressions goes first is the implementation's choice.
- * Never depends on the order in which resources arrived.
+ * Gateway API, HTTPRouteRule.matches and GRPCRouteRule.matches: what the path of a match says of its place. `rank` is that of
+ * its sort, the lowest first. Of two different paths that are Exact, or prefixes of the same length, a request fits only one,
+ * and which of two regular expressions goes first is the implementation's choice.
  */
+export function orderOf(rank: number, { value }: PathMatch): number {
+  return rank * longerThanAnyPath - value.length;
+}
+
+const longerThanAnyPath = 65_536;
+
+/** Of matches of the same path. Never depends on the order in which resources arrived. */
 export function compareMatches(a: RankedMatch, b: RankedMatch): number {
   return compareConditions(a, b) || compareAge(a.route, b.route) || compareIndex(a, b);
 }
 
-function compareConditions({ match: a, rank }: RankedMatch, { match: b, rank: other }: RankedMatch): number {
+function compareConditions({ match: a }: RankedMatch, { match: b }: RankedMatch): number {
   return (
-    rank - other ||
-    b.path.value.length - a.path.value.length ||
-    compareText(a.path.value, b.path.value) ||
+    a.order - b.order ||
     Number(b.method !== undefined) - Number(a.method !== undefined) ||
     (b.headers?.length ?? 0) - (a.headers?.length ?? 0) ||
     (b.query?.length ?? 0) - (a.query?.length ?? 0)

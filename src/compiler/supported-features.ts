@@ -9,7 +9,7 @@ import { addressFeatures } from './addresses.ts';
 import { minorOf, newestBundleVersion } from './bundle-version.ts';
 import { trustBundleFeatures } from './ca-bundles.ts';
 import { gatewayTlsFeatures } from './gateway-tls.ts';
-import { hostnameFeatures } from './hostname-tables.ts';
+import { hostnameFeatures } from './path-entries.ts';
 import { matchFeatures } from './http-matches.ts';
 import { infrastructureFeatures } from './infrastructure.ts';
 import { listenerFilterFeatures } from './listener-filters.ts';

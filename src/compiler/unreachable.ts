@@ -1,127 +1,144 @@
 /** Finds matches that can never take a request, because another one always comes first. Changes nothing: the user decides. */
-import type { MatchConfig } from '../contract/gateway-config.ts';
+import type { MatchConfig, PathMatch } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
 import { compareHostnames } from './hostnames.ts';
-import type { HostnameTable, HostnameTables } from './hostname-tables.ts';
+import { pathKey, type PathChange, type PathEntries, type PathEntry } from './path-entries.ts';
 import type { RankedMatch } from './precedence.ts';
-import type { ResolvedGateway, ResolvedListener } from './resolved.ts';
-import { findRival, siblingsOf, textOfRival } from './rival-listeners.ts';
+import type { Attachment, ResolvedGateway } from './resolved.ts';
+import { findRival, siblingsOf, textOfRival, type Siblings } from './rival-listeners.ts';
 
-/** For each match of a table that is never reached: who is, in words. */
-export type Shadows = ReadonlyMap<MatchConfig, string>;
+/** For each match of a table that is never reached: who is, in words. Matches that are gone are forgotten by themselves. */
+export type Shadows = WeakMap<MatchConfig, string>;
+
+/** The paths of one listener, hostname and own hostname. */
+interface PathTable {
+  readonly key: Key;
+  readonly own: string;
+  readonly entries: Map<Key, PathEntry>;
+}
 
 interface ShadowState {
   /** Tables of one listener and hostname: a request tries them one after the other. */
-  readonly groups: Map<string, Map<Key, HostnameTable>>;
-  readonly groupOfTable: Map<Key, string>;
-  /** By table; tables without shadows are left out. */
+  readonly groups: Map<string, Map<Key, PathTable>>;
+  /** By table; those without shadows are left out. */
   readonly found: Map<Key, Shadows>;
 }
 
-export const createShadowState = (): ShadowState => ({ groups: new Map(), groupOfTable: new Map(), found: new Map() });
+export const createShadowState = (): ShadowState => ({ groups: new Map(), found: new Map() });
 
-/** More pairs than this are not compared: the finding is a hint, not worth delaying a change. */
-const pairLimit = 200_000;
+interface Surroundings {
+  readonly entries: PathEntries;
+  readonly siblings: Siblings;
+}
 
-/** Looks at the tables that changed and their neighbours. Returns the matches of which something new is to be said. */
+/** Looks at the paths that changed and at those they may be in the way of. Returns the matches of which something new is to be said. */
 export function updateShadows(
   state: ShadowState,
   {
-    tables,
-    changed,
+    entries,
+    changes,
     gateways,
-  }: { tables: HostnameTables; changed: ReadonlySet<Key>; gateways: readonly ResolvedGateway[] },
+  }: { entries: PathEntries; changes: readonly PathChange[]; gateways: readonly ResolvedGateway[] },
 ): ReadonlySet<MatchConfig> {
   const news = new Set<MatchConfig>();
-  const siblings = siblingsOf(gateways);
-  for (const group of regroup(state, tables, changed)) {
-    const members = state.groups.get(group);
-    for (const table of members?.values() ?? []) {
-      const rival = findRival({ listener: table.listener, hostname: table.config.hostname }, siblings);
-      const shadows = rival ? everything(table, rival) : shadowsOf(table, earlierThan(table, members));
-      noteNews(state.found.get(table.key), shadows, news);
-      if (shadows.size > 0) state.found.set(table.key, shadows);
-      else state.found.delete(table.key);
+  for (const change of changes) regroup(state, change);
+  const around = { entries, siblings: siblingsOf(gateways) };
+  for (const entry of staleEntries(state, changes)) {
+    const { table } = entry.place;
+    const shadows = shadowsOf(entry, earlierThan(state, entry.place), around);
+    const known = state.found.get(table) ?? new WeakMap<MatchConfig, string>();
+    for (const { match } of entry.ranked) {
+      const text = shadows.get(match);
+      if (known.get(match) === text) continue;
+      news.add(match);
+      if (text === undefined) known.delete(match);
+      else known.set(match, text);
     }
+    if (shadows.size > 0) state.found.set(table, known);
   }
   return news;
 }
 
-/** Puts the changed tables into their groups; returns the groups that are to be looked at. */
-function regroup(state: ShadowState, tables: HostnameTables, changed: ReadonlySet<Key>): ReadonlySet<string> {
-  const touched = new Set<string>();
-  for (const key of changed) {
-    const table = tables.get(key);
-    const group = table ? `${table.config.listener} ${table.config.hostname}` : state.groupOfTable.get(key);
-    if (group === undefined) continue;
-    touched.add(group);
-    const members = state.groups.get(group) ?? new Map<Key, HostnameTable>();
-    state.groups.set(group, members);
-    if (table) {
-      members.set(key, table);
-      state.groupOfTable.set(key, group);
-    } else {
-      members.delete(key);
-      state.groupOfTable.delete(key);
-      state.found.delete(key);
-      if (members.size === 0) state.groups.delete(group);
+const groupOf = ({ listener, hostname }: Attachment): string => `${listener.key} ${hostname}`;
+
+function regroup({ groups, found }: ShadowState, [key, before, after]: PathChange): void {
+  const place = (after ?? before)?.place;
+  if (!place) return;
+  const group = groups.get(groupOf(place)) ?? new Map<Key, PathTable>();
+  const table = group.get(place.table) ?? { key: place.table, own: place.own, entries: new Map<Key, PathEntry>() };
+  groups.set(groupOf(place), group);
+  group.set(table.key, table);
+  if (after) table.entries.set(key, after);
+  else table.entries.delete(key);
+  if (table.entries.size > 0) return;
+  found.delete(table.key);
+  group.delete(table.key);
+  if (group.size === 0) groups.delete(groupOf(place));
+}
+
+/** More changes than this in one table are not compared with each path of another: all of them are looked at. */
+const fewChanges = 8;
+
+/** What changed, and what tables that are tried later have on the same paths or below them. */
+function staleEntries({ groups }: ShadowState, changes: readonly PathChange[]): ReadonlySet<PathEntry> {
+  const stale = new Set<PathEntry>();
+  const byTable = new Map<Key, { place: Attachment; paths: PathMatch[] }>();
+  for (const [, before, after] of changes) {
+    if (after) stale.add(after);
+    const { place, config } = (after ?? before)!;
+    const known = byTable.get(place.table);
+    if (known) known.paths.push(config.path);
+    else byTable.set(place.table, { place, paths: [config.path] });
+  }
+  for (const { place, paths } of byTable.values()) {
+    for (const { own, entries } of groups.get(groupOf(place))?.values() ?? []) {
+      if (compareHostnames(place.own, own) >= 0) continue;
+      for (const entry of entries.values()) {
+        if (paths.length > fewChanges || paths.some((path) => isWiderPath(path, entry.config.path))) stale.add(entry);
+      }
     }
   }
-  return touched;
+  return stale;
 }
 
-function noteNews(before: Shadows | undefined, after: Shadows, news: Set<MatchConfig>): void {
-  for (const [match, text] of after) if (before?.get(match) !== text) news.add(match);
-  for (const match of before?.keys() ?? []) if (!after.has(match)) news.add(match);
-}
-
-/** The tables that every request for this hostname tries first. */
-function earlierThan(
-  table: HostnameTable,
-  group: ReadonlyMap<Key, HostnameTable> | undefined,
-): readonly HostnameTable[] {
+/** The tables that every request for this hostname tries first, in that order. */
+function earlierThan({ groups }: ShadowState, place: Attachment): readonly PathTable[] {
+  const group = groups.get(groupOf(place));
   if (!group || group.size < 2) return [];
   return [...group.values()]
-    .filter((other) => compareHostnames(other.config.own, table.config.own) < 0)
-    .toSorted((a, b) => compareHostnames(a.config.own, b.config.own));
+    .filter(({ own }) => compareHostnames(own, place.own) < 0)
+    .toSorted((a, b) => compareHostnames(a.own, b.own));
 }
 
-function everything({ config }: HostnameTable, rival: ResolvedListener): Shadows {
-  const text = textOfRival('requests', config.hostname, rival);
-  return new Map(config.matches.map((match) => [match, text]));
-}
-
-function shadowsOf(table: HostnameTable, earlier: readonly HostnameTable[]): Shadows {
+function shadowsOf(
+  { place, config, ranked }: PathEntry,
+  earlier: readonly PathTable[],
+  { entries, siblings }: Surroundings,
+): ReadonlyMap<MatchConfig, string> {
+  const rival = findRival(place, siblings);
+  if (rival) {
+    const text = textOfRival('requests', place.hostname, rival);
+    return new Map(ranked.map(({ match }) => [match, text]));
+  }
   const shadows = new Map<MatchConfig, string>();
-  findRepeats(table.ranked, shadows);
-  for (const other of earlier) {
-    if (other.ranked.length * table.ranked.length > pairLimit) continue;
-    for (const one of table.ranked) {
-      const winner = shadows.has(one.match) ? undefined : other.ranked.find((rival) => isWider(rival.match, one.match));
-      if (winner) shadows.set(one.match, `${describe(winner)} comes first for ${other.config.own || 'every hostname'}`);
+  findIdentical(ranked, shadows);
+  for (const table of earlier) {
+    const wider = widerPaths(config.path).flatMap((path) => entries.get(pathKey(table.key, path)) ?? []);
+    for (const one of ranked) {
+      if (shadows.has(one.match)) continue;
+      const winners = wider.flatMap((entry) => entry.ranked.find((other) => isWider(other.match, one.match)) ?? []);
+      const [winner] = winners.toSorted((a, b) => a.match.order - b.match.order);
+      if (winner) shadows.set(one.match, `${describe(winner)} comes first for ${table.own || 'every hostname'}`);
     }
   }
   return shadows;
 }
 
-/** Within one table wider matches come later, so that only an identical one can be in the way; same paths stand together. */
-function findRepeats(ranked: readonly RankedMatch[], shadows: Map<MatchConfig, string>): void {
-  let start = 0;
-  while (start < ranked.length) {
-    let end = start + 1;
-    while (end < ranked.length && isSamePath(ranked[start], ranked[end])) end++;
-    if (end - start > 1) findIdentical(ranked.slice(start, end), shadows);
-    start = end;
-  }
-}
-
-function isSamePath(a: RankedMatch | undefined, b: RankedMatch | undefined): boolean {
-  return a?.match.path.type === b?.match.path.type && a?.match.path.value === b?.match.path.value;
-}
-
-function findIdentical(run: readonly RankedMatch[], shadows: Map<MatchConfig, string>): void {
+/** On one path wider matches come later, and on others there are none, so that only an identical one can be in the way. */
+function findIdentical(ranked: readonly RankedMatch[], shadows: Map<MatchConfig, string>): void {
+  if (ranked.length < 2) return;
   const first = new Map<string, RankedMatch>();
-  for (const one of run) {
+  for (const one of ranked) {
     const identity = identityOf(one.match);
     const winner = first.get(identity);
     if (!winner) first.set(identity, one);
@@ -140,23 +157,38 @@ function identityOf({ isGrpc, method, headers, query }: MatchConfig): string {
   return isSimple ? (method ?? '') : JSON.stringify([isGrpc, method, headers, query]);
 }
 
-/** Whether every request that fits `narrow` also fits `wide`. Says no where it cannot tell. */
+/** Of two matches on fitting paths: whether every request that fits `narrow` also fits `wide`. Says no where it cannot tell. */
 function isWider(wide: MatchConfig, narrow: MatchConfig): boolean {
   if (wide.isGrpc && !narrow.isGrpc) return false;
   if (wide.method !== undefined && wide.method !== narrow.method) return false;
-  return isWiderPath(wide, narrow) && hasAll(wide.headers, narrow.headers) && hasAll(wide.query, narrow.query);
-}
-
-function isWiderPath({ path: wide }: MatchConfig, { path: narrow }: MatchConfig): boolean {
-  if (wide.type === narrow.type && wide.value === narrow.value) return true;
-  if (wide.type !== 'PathPrefix') return false;
-  if (wide.value === '/') return true;
-  if (narrow.type === 'RegularExpression') return false;
-  return narrow.value === wide.value || narrow.value.startsWith(`${wide.value}/`);
+  return hasAll(wide.headers, narrow.headers) && hasAll(wide.query, narrow.query);
 }
 
 function hasAll(wanted: MatchConfig['headers'], given: MatchConfig['headers']): boolean {
   return (wanted ?? []).every((one) =>
     (given ?? []).some((other) => other.name === one.name && other.type === one.type && other.value === one.value),
   );
+}
+
+const everyPath: PathMatch = { type: 'PathPrefix', value: '/' };
+
+/** Whether every path that fits `narrow` surely fits `wide`. */
+function isWiderPath(wide: PathMatch, narrow: PathMatch): boolean {
+  if (wide.type === narrow.type && wide.value === narrow.value) return true;
+  if (wide.type !== 'PathPrefix') return false;
+  if (wide.value === '/') return true;
+  if (narrow.type === 'RegularExpression' || !narrow.value.startsWith(wide.value)) return false;
+  return narrow.value.length === wide.value.length || narrow.value[wide.value.length] === '/';
+}
+
+/** All of which `isWiderPath` says yes. */
+function widerPaths(path: PathMatch): readonly PathMatch[] {
+  const { type, value } = path;
+  const wider = new Set([everyPath.value]);
+  if (type !== 'RegularExpression') {
+    for (let end = value.indexOf('/', 1); end > 0; end = value.indexOf('/', end + 1)) wider.add(value.slice(0, end));
+    wider.add(value);
+  }
+  const prefixes = [...wider].map((prefix) => ({ type: everyPath.type, value: prefix }));
+  return type === 'PathPrefix' ? prefixes : [path, ...prefixes];
 }

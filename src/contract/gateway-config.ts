@@ -19,7 +19,7 @@ export interface Origin {
 
 export interface GatewayConfig {
   readonly listeners: Table<ListenerConfig>;
-  readonly hostnames: Table<HostnameConfig>;
+  readonly paths: Table<PathConfig>;
   readonly connections: Table<ConnectionConfig>;
   readonly routes: Table<RouteConfig>;
   readonly rules: Table<RuleConfig>;
@@ -82,23 +82,26 @@ export interface ClientValidation {
 }
 
 /**
- * The matches of the routes that share a listener, an effective hostname and an own hostname.
- * A request tries, on its listener, the tables whose `hostname` fits from the most specific to the least; among equal
- * `hostname`s the most specific `own` first; it falls through to the next table where no match takes it.
+ * What one path leads to: the matches of the routes that share a listener, an effective hostname, an own hostname and a path.
+ * An entry for each path, so that a changed route costs with its own paths, whatever else its hostname has.
+ * A request tries, on its listener, the entries whose `hostname` fits from the most specific to the least; among equal
+ * `hostname`s the most specific `own` first; it falls through to the next where no match takes it.
  */
-export interface HostnameConfig {
+export interface PathConfig {
   readonly listener: Key;
   /** The intersection of listener and route hostname. Empty: every host. */
   readonly hostname: string;
   /** The route's own hostname, before the intersection. Empty: the route names none. */
   readonly own: string;
-  /** In order of precedence: the first that fits takes the request. */
+  readonly path: PathMatch;
+  /** In order of precedence: the first that fits takes the request, unless one of another path is before it. */
   readonly matches: readonly MatchConfig[];
 }
 
 export interface MatchConfig {
   readonly rule: Key;
-  readonly path: PathMatch;
+  /** Among the matches of all paths: the lowest goes first. Of different paths that fit a request only expressions can have the same, and go by their text. */
+  readonly order: number;
   /** Only requests of a gRPC content type (`application/grpc…`) fit. */
   readonly isGrpc?: true;
   readonly method?: string;
@@ -121,7 +124,7 @@ export interface ValueMatch {
 }
 
 /**
- * Which rule takes the connections of a TLS or TCP listener, or the sessions of a UDP listener: what `HostnameConfig` is
+ * Which rule takes the connections of a TLS or TCP listener, or the sessions of a UDP listener: what `PathConfig` is
  * to requests. A TLS connection tries, on its listener, the entries whose `hostname` fits from the most specific to the
  * least; among equal `hostname`s there is one entry only. TCP and UDP listeners have at most one entry.
  */
@@ -278,7 +281,7 @@ export interface CertificateConfig {
 /** A configuration without entries. */
 export const emptyConfig: GatewayConfig = {
   listeners: {},
-  hostnames: {},
+  paths: {},
   connections: {},
   routes: {},
   rules: {},

@@ -41,8 +41,14 @@ function configTo(backend: string, port = 0): GatewayConfig {
   return {
     ...emptyConfig,
     listeners: { l: { origin, gateway: 'Gateway/test/web', protocol: 'HTTP', addresses: [], port, hostname: '' } },
-    hostnames: {
-      h: { listener: 'l', hostname: '', own: '', matches: [{ rule: 'r', path: { type: 'PathPrefix', value: '/' } }] },
+    paths: {
+      p: {
+        listener: 'l',
+        hostname: '',
+        own: '',
+        path: { type: 'PathPrefix', value: '/' },
+        matches: [{ rule: 'r', order: 0 }],
+      },
     },
     routes: { t: { origin } },
     rules: { r: { route: 't', origin, filters: [], backends: [{ backend, weight: 1, filters: [] }] } },
@@ -165,9 +171,9 @@ test('a snapshot takes away what only a refused patch and the version before it 
   const { port } = proxy.bound[0]!;
   const agent = new http.Agent();
   assert.equal(await get(port, '/', agent), 'one');
-  const refused = { hostnames: { h: null }, filters: { f: { type: 'Unheard', config: {} } } };
+  const refused = { paths: { p: null }, filters: { f: { type: 'Unheard', config: {} } } };
   assert.equal((await apply(2, refused))?.type, 'nack');
-  isAck(await apply(3, { ...configTo('one', port), hostnames: {} }, true));
+  isAck(await apply(3, { ...configTo('one', port), paths: {} }, true));
   assert.match(await get(port, '/', agent), /no route matches/);
 });
 

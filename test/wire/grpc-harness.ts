@@ -76,7 +76,8 @@ export const { certificate, key } = testCertificate('grpc', ['grpc.test']);
 function configOf(clearPort: number, tlsPort: number, options: GrpcOptions): GatewayConfig {
   const gateway = 'Gateway/test/web';
   const listener = { origin: { ...origin, kind: 'Gateway' }, gateway, addresses: [], hostname: '' } as const;
-  const matches = [{ rule: 'r', path: { type: 'PathPrefix', value: '/test.Service' } as const }];
+  const path = { type: 'PathPrefix', value: '/test.Service' } as const;
+  const calls = { hostname: '', own: '', path, matches: [{ rule: 'r', order: 0 }] };
   const filters = (options.filters ?? []).map(({ type }) => [type, { type, config: {} }] as const);
   return {
     ...emptyConfig,
@@ -85,10 +86,7 @@ function configOf(clearPort: number, tlsPort: number, options: GrpcOptions): Gat
       tls: { ...listener, protocol: 'HTTPS', port: tlsPort, tls: { mode: 'Terminate', certificates: ['c'] } },
     },
     certificates: { c: { origin, certificate, key, names: ['grpc.test'], notAfterMs: Date.now() + 60_000 } },
-    hostnames: {
-      clear: { listener: 'clear', hostname: '', own: '', matches },
-      tls: { listener: 'tls', hostname: '', own: '', matches },
-    },
+    paths: { clear: { listener: 'clear', ...calls }, tls: { listener: 'tls', ...calls } },
     routes: { t: { origin } },
     filters: Object.fromEntries(filters),
     rules: {

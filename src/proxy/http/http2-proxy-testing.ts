@@ -14,8 +14,14 @@ function configTo(protocol: BackendConfig['protocol']): GatewayConfig {
   return {
     ...emptyConfig,
     listeners: { l: { origin, gateway: 'Gateway/test/web', protocol: 'HTTP', addresses: [], port: 0, hostname: '' } },
-    hostnames: {
-      h: { listener: 'l', hostname: '', own: '', matches: [{ rule: 'r', path: { type: 'PathPrefix', value: '/' } }] },
+    paths: {
+      p: {
+        listener: 'l',
+        hostname: '',
+        own: '',
+        path: { type: 'PathPrefix', value: '/' },
+        matches: [{ rule: 'r', order: 0 }],
+      },
     },
     routes: { t: { origin } },
     rules: { r: { route: 't', origin, filters: [], backends: [{ backend: 'b', weight: 1, filters: [] }] } },

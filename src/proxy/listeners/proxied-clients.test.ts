@@ -16,12 +16,13 @@ const client = { address: '203.0.113.9', port: 4711 };
 const ends = { client, server: { address: '198.51.100.1', port: 443 } };
 const [v1, v2] = [proxyHeader('V1', ends), proxyHeader('V2', ends)];
 const trusted = { proxyProtocol: { trustedPeers: ['10.0.0.0/8', '127.0.0.0/8', '::1'] } };
-const hostnames = {
-  h: {
+const paths = {
+  p: {
     listener: 'front',
     hostname: '',
     own: '',
-    matches: [{ rule: 'r0', path: { type: 'PathPrefix' as const, value: '/' } }],
+    path: { type: 'PathPrefix' as const, value: '/' },
+    matches: [{ rule: 'r0', order: 0 }],
   },
 };
 
@@ -42,7 +43,7 @@ async function start(t: TestContext, { listener = {}, backend = {}, serve = echo
     routes: [{ listener: 'front', weights: { one: 1 } }],
     backends: { one: backend },
     certificates: { front },
-    ...(isHttp && { hostnames }),
+    ...(isHttp && { paths }),
   };
   await proxy.apply(config, { one: [one.endpoint] });
   return { proxy, port: proxy.port, one };

@@ -1,5 +1,5 @@
 /** One listener at run time: from a request or a connection to the rule that takes it. Immutable; made anew when something below it changed. */
-import type { HostnameConfig, ListenerConfig } from '../../contract/gateway-config.ts';
+import type { ListenerConfig, PathConfig } from '../../contract/gateway-config.ts';
 import type { Filter } from '../../contract/filter.ts';
 import type { Key } from '../../contract/keys.ts';
 import type { ListenerRuntime, MatchInput, RuleMatch } from '../runtime.ts';
@@ -7,11 +7,10 @@ import type { ConnectionEntry } from './connections.ts';
 import { compareHostnames, findByHost, type HostnameTable } from './hostname-table.ts';
 import { findMatch, type PathTable } from './path-table.ts';
 
-/** The matches of one HostnameConfig. `results` stands in the order of its matches. */
+/** All that shares a listener, a hostname and an own hostname. */
 export interface HostnameRoutes {
-  readonly config: HostnameConfig;
+  readonly config: Pick<PathConfig, 'listener' | 'hostname' | 'own'>;
   readonly paths: PathTable;
-  readonly results: readonly RuleMatch[];
 }
 
 /** What a listener is made of. */
@@ -43,6 +42,5 @@ export function byOwnHostname(a: HostnameRoutes, b: HostnameRoutes): number {
 }
 
 function takeRequest(routes: HostnameRoutes, request: MatchInput): RuleMatch | null {
-  const index = findMatch(routes.paths, request);
-  return index < 0 ? null : routes.results[index]!;
+  return findMatch(routes.paths, request);
 }

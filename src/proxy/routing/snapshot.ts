@@ -3,21 +3,15 @@
  * Entries are compared by identity, which patches keep. Knows neither sockets nor where the parts come from.
  */
 import type { ConfigPatch } from '../../contract/config-diff.ts';
-import { emptyConfig, type HostnameConfig, type MatchConfig, type TableName } from '../../contract/gateway-config.ts';
+import { emptyConfig, type TableName } from '../../contract/gateway-config.ts';
 import type { Key } from '../../contract/keys.ts';
 import { deriveMap, differences, type Difference } from '../../lib/derived-map.ts';
-import type { ListenerRuntime, RuleMatch, RuleRuntime, Snapshot } from '../runtime.ts';
+import type { ListenerRuntime, Snapshot } from '../runtime.ts';
 import { buildConnections, type Connections } from './connections.ts';
 import { buildHostnameTable, changeHostnameTable, type HostnameTable } from './hostname-table.ts';
-import {
-  buildListener,
-  byOwnHostname,
-  type ConnectionTable,
-  type HostnameRoutes,
-  type RequestTable,
-} from './listener-router.ts';
-import { addNamer, namersOf, removeNamer, type Namers } from './namers.ts';
-import { buildPathTable } from './path-table.ts';
+import { buildListener, byOwnHostname, type ConnectionTable, type RequestTable } from './listener-router.ts';
+import type { Namers } from './namers.ts';
+import { buildPaths, changeHostnames, type Hostnames, type Paths } from './paths.ts';
 import {
   buildFilters,
   buildRules,
@@ -44,12 +38,13 @@ interface RoutingSnapshot extends Snapshot {
   readonly parts: RuleParts;
   readonly filters: Filters;
   readonly rules: Rules;
-  readonly hostnames: ReadonlyMap<Key, HostnameRoutes>;
+  readonly paths: Paths;
+  readonly hostnames: Hostnames;
   readonly connections: Connections;
   /** By listener. */
   readonly requestTables: ReadonlyMap<Key, RequestTable>;
   readonly connectionTables: ReadonlyMap<Key, ConnectionTable>;
-  /** Handed on from one to the next, and changed: rules that name parts, hostnames and connections that name rules. */
+  /** Handed on from one to the next, and changed: rules that name parts, paths and connections that name rules. */
   readonly namers: { readonly ofParts: Namers; readonly ofRules: Namers; readonly ofConnectionRules: Namers };
 }
 
@@ -58,6 +53,7 @@ const nothing: Omit<RoutingSnapshot, 'parts' | 'namers'> = {
   listeners: new Map(),
   filters: new Map(),
   rules: new Map(),
+  paths: new Map(),
   hostnames: new Map(),
   connections: new Map(),
   requestTables: new Map(),
@@ -92,9 +88,9 @@ export function buildSnapshot(options: SnapshotOptions): Snapshot {
     backends: changed('backends'),
   });
   const changedRules = differences(before.rules, rules).map(([key]) => key);
-  const hostnames = buildHostnames(to.hostnames, rules, {
-    before: before.hostnames,
-    changed: changed('hostnames'),
+  const paths = buildPaths(to.paths, rules, {
+    before: before.paths,
+    changed: changed('paths'),
     changedRules,
     namers: namers.ofRules,
   });
@@ -104,63 +100,24 @@ export function buildSnapshot(options: SnapshotOptions): Snapshot {
     changedRules,
     namers: namers.ofConnectionRules,
   });
+  const hostnames = changeHostnames(before.hostnames, differences(before.paths, paths));
   const requestTables = changeTables(before.requestTables, differences(before.hostnames, hostnames), byOwnHostname);
   const entries = differences(before.connections, connections);
   const connectionTables = changeTables(before.connectionTables, entries, () => 0);
-  const next = { version, parts, filters, rules, hostnames, connections, requestTables, connectionTables, namers };
+  const next = {
+    version,
+    parts,
+    filters,
+    rules,
+    paths,
+    hostnames,
+    connections,
+    requestTables,
+    connectionTables,
+    namers,
+  };
   const made: RoutingSnapshot = { ...next, listeners: buildListeners(before, next) };
   return made;
-}
-
-interface Earlier {
-  readonly before: ReadonlyMap<Key, HostnameRoutes>;
-  readonly changed: ReadonlySet<Key> | null;
-  readonly changedRules: Iterable<Key>;
-  /** The entries that name a rule; kept up to date. */
-  readonly namers: Namers;
-}
-
-function buildHostnames(
-  configs: Readonly<Record<Key, HostnameConfig>>,
-  rules: Rules,
-  { before, changed, changedRules, namers }: Earlier,
-): ReadonlyMap<Key, HostnameRoutes> {
-  const stale = new Set(changed);
-  for (const rule of changedRules) for (const key of namersOf(namers, rule)) stale.add(key);
-  const built = [...stale].map((key) => {
-    const config = configs[key];
-    return [key, config && buildRoutes(config, rules, before.get(key))] as const;
-  });
-  for (const [key, routes] of built) {
-    const known = before.get(key);
-    if (known?.config === routes?.config) continue;
-    if (known) removeNamer(namers, key, rulesOf(known));
-    if (routes) addNamer(namers, key, rulesOf(routes));
-  }
-  return deriveMap(before, built);
-}
-
-function rulesOf({ config }: HostnameRoutes): readonly Key[] {
-  return config.matches.map((match) => match.rule);
-}
-
-/** What finds paths is kept where only rules changed. */
-function buildRoutes(config: HostnameConfig, rules: Rules, known: HostnameRoutes | undefined): HostnameRoutes {
-  if (known?.config !== config) {
-    const results = config.matches.map((match) => resultOf(match, rules));
-    return { config, paths: buildPathTable(config.matches), results };
-  }
-  return { ...known, results: known.results.map((result, i) => renewed(result, config.matches[i]!, rules)) };
-}
-
-function renewed(result: RuleMatch, match: MatchConfig, rules: Rules): RuleMatch {
-  return rules.get(match.rule) === result.rule ? result : resultOf(match, rules);
-}
-
-function resultOf(match: MatchConfig, rules: Rules): RuleMatch {
-  const rule: RuleRuntime | undefined = rules.get(match.rule);
-  if (!rule) throw new Error(`the configuration names rule ${match.rule}, but does not have it`);
-  return { rule, pathPrefix: match.path.type === 'PathPrefix' ? match.path.value : undefined };
 }
 
 interface OfListener {

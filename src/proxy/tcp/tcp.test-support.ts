@@ -104,7 +104,7 @@ export interface TestConfig {
   readonly backends?: Readonly<Record<string, Partial<BackendConfig>>>;
   readonly certificates?: Readonly<Record<string, CertificateConfig>>;
   /** Of HTTP listeners. */
-  readonly hostnames?: GatewayConfig['hostnames'];
+  readonly paths?: GatewayConfig['paths'];
 }
 
 const originOf = (kind: string, name: string, section?: string) => ({
