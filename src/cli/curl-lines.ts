@@ -6,7 +6,9 @@ const maxLines = 4;
 const redirectOddness = 1000;
 
 interface Candidate {
-  readonly command: string;
+  readonly hostname: string;
+  readonly listener: ListenerConfig;
+  readonly request: Request;
   /** The less, the better an example. */
   readonly oddness: number;
 }
@@ -19,13 +21,14 @@ export function curlLines(view: ControllerView, defaultAddresses: readonly strin
   for (const entry of Object.values(config.paths)) {
     const listener = config.listeners[entry.listener];
     if (!listener || broken.has(entry.listener) || !isHttp(listener)) continue;
-    const candidate = bestOf(view, entry, listener, defaultAddresses);
+    const candidate = bestOf(view, entry, listener);
     const known = best.get(entry.listener);
     if (candidate && (!known || candidate.oddness < known.oddness)) best.set(entry.listener, candidate);
   }
   const candidates = [...best.values()].toSorted((a, b) => a.oddness - b.oddness);
   const answered = candidates.filter(({ oddness }) => oddness < redirectOddness);
-  return (answered.length > 0 ? answered : candidates).slice(0, maxLines).map(({ command }) => command);
+  const shown = (answered.length > 0 ? answered : candidates).slice(0, maxLines);
+  return shown.map((one) => commandFor(one, reachable(one.listener.addresses[0] ?? defaultAddresses[0])));
 }
 
 function isHttp({ protocol }: ListenerConfig): boolean {
@@ -34,21 +37,13 @@ function isHttp({ protocol }: ListenerConfig): boolean {
 
 function bestOf(
   view: ControllerView,
-  entry: PathConfig,
+  { hostname, path, matches }: PathConfig,
   listener: ListenerConfig,
-  defaultAddresses: readonly string[],
 ): Candidate | undefined {
-  const candidates = entry.matches.slice(0, 100).flatMap((match) => {
-    const request = requestFor(entry.path, match);
+  const candidates = matches.slice(0, 100).flatMap((match) => {
+    const request = requestFor(path, match);
     const answer = request && answerOf(view, match);
-    if (!answer) return [];
-    const command = commandFor({
-      hostname: entry.hostname,
-      listener,
-      request,
-      address: reachable(listener.addresses[0] ?? defaultAddresses[0]),
-    });
-    return [{ command, oddness: oddnessOf(request, answer) }];
+    return answer ? [{ hostname, listener, request, oddness: oddnessOf(request, answer) }] : [];
   });
   return candidates.toSorted((a, b) => a.oddness - b.oddness)[0];
 }
@@ -89,14 +84,7 @@ function requestFor(path: PathMatch, { isGrpc, method, headers = [], query = [] 
   };
 }
 
-interface CommandParts {
-  readonly hostname: string;
-  readonly listener: ListenerConfig;
-  readonly request: Request;
-  readonly address: string;
-}
-
-function commandFor({ hostname, listener, request, address }: CommandParts): string {
+function commandFor({ hostname, listener, request }: Candidate, address: string): string {
   const isTls = listener.protocol === 'HTTPS';
   const name = hostname.replace(/^\*/, 'www');
   const urlHost = name || (address.includes(':') ? `[${address}]` : address);

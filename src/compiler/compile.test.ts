@@ -77,6 +77,7 @@ test('after any sequence of edits the result is that of a fresh compiler', () =>
   const dice = createDice();
   const pick = (count: number) => Math.floor(dice() * count);
   const hosts = ['a.example.com', '*.example.com', 'b.example.com', 'other.org'];
+  const paths = ['/', '/p', '/p/q', '/pq'];
   const store = createStore(gatewayOfAll('a.example.com', '*.example.com'), service('v0'), service('v1'));
   const compiler = createCompiler(options);
   let published = emptyConfig;
@@ -85,7 +86,7 @@ test('after any sequence of edits the result is that of a fresh compiler', () =>
     const dies = pick(18);
     if (dies < 7) {
       const hostnames = pick(3) === 0 ? undefined : [hosts[pick(4)] ?? '', hosts[pick(4)] ?? ''];
-      store.put(route(name, `/p${pick(3)}`, { service: `v${pick(3)}`, hostnames }));
+      store.put(route(name, paths[pick(4)] ?? '', { service: `v${pick(3)}`, hostnames }));
     } else if (dies < 9) store.drop('HTTPRoute', `default/${name}`);
     else if (dies === 9) store.put(service(`v${pick(3)}`));
     else if (dies === 10) store.drop('Service', `default/v${pick(3)}`);
