@@ -26,13 +26,14 @@ const table = (of: string, ...rules: string[]) => ({
   listener: of,
   hostname: '',
   own: '',
-  matches: rules.map((name) => ({ rule: name, path: { type: 'PathPrefix', value: '/' } as const })),
+  path: { type: 'PathPrefix', value: '/' } as const,
+  matches: rules.map((name, order) => ({ rule: name, order })),
 });
 
 const config: GatewayConfig = {
   ...emptyConfig,
   listeners: { plain: listener(), first: listener('one', ['auth']), second: listener('two') },
-  hostnames: { a: table('plain', 'open'), b: table('first', 'shop', 'open'), c: table('second', 'shop', 'cart') },
+  paths: { a: table('plain', 'open'), b: table('first', 'shop', 'open'), c: table('second', 'shop', 'cart') },
   connections: { d: { listener: 'second', hostname: '', rule: 'bytes' } },
   rules: { open: rule([]), shop: rule(['shop'], ['mirror']), cart: rule(['cart']), bytes: rule(['bytes']) },
   filters: {

@@ -34,10 +34,10 @@ function certificatesIn(config: GatewayConfig): ReadonlyMap<Key, ClientCertifica
   return found;
 }
 
-function rulesByListener({ hostnames, connections }: GatewayConfig): ReadonlyMap<Key, ReadonlySet<Key>> {
+function rulesByListener({ paths, connections }: GatewayConfig): ReadonlyMap<Key, ReadonlySet<Key>> {
   const rules = new Map<Key, Set<Key>>();
   const add = (listener: Key, rule: Key) => rules.getOrInsertComputed(listener, () => new Set()).add(rule);
-  for (const { listener, matches } of Object.values(hostnames)) for (const { rule } of matches) add(listener, rule);
+  for (const { listener, matches } of Object.values(paths)) for (const { rule } of matches) add(listener, rule);
   for (const { listener, rule } of Object.values(connections)) add(listener, rule);
   return rules;
 }
