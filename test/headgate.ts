@@ -2,21 +2,31 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { until } from './until.ts';
 
 const root = dirname(import.meta.dirname);
 
-/** A port nobody listens on at this moment. */
+/** Below the ports that systems choose themselves, which another process may have at any moment. */
+let nextPort = 20_000 + Math.floor(Math.random() * 10_000);
+
+/** A port that nobody has at this moment, and that nobody gets by chance before it is used. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = nextPort;
+    nextPort = port < 30_000 ? port + 1 : 20_000;
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Writes a file beside its place and moves it there, as careful editors and `kubectl` volumes do. */

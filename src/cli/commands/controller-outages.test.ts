@@ -1,10 +1,8 @@
 /** What `headgate controller` does when its API server or one of its replicas goes away, while clients keep asking. */
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startEcho } from '../../../examples/echo.ts';
 import { freePort } from '../../../test/headgate.ts';
 import { until } from '../../../test/until.ts';
 import type { FakeApiServer } from '../../kube/fake-api-server.test-support.ts';
@@ -14,8 +12,8 @@ import {
   gateways,
   leases,
   ourClass,
-  putBackend,
   putRoute,
+  startBackend,
   startController,
   startServer,
   untilReason,
@@ -24,12 +22,10 @@ import {
 /** A Gateway with a route to a backend of its own, on a server that has just begun. */
 async function prepare(t: TestContext): Promise<{ readonly server: FakeApiServer; readonly port: number }> {
   const server = await startServer(t);
-  const echo = await startEcho({ name: 'one', port: 0, address: '127.0.0.1' });
-  t.after(() => echo.close().closeAllConnections());
   const port = await freePort();
   server.put(classes, ourClass);
   server.put(gateways, gateway('one', port));
-  putBackend(server, 'one', (echo.address() as AddressInfo).port);
+  await startBackend(t, server, 'one');
   putRoute(server, 'one', 'one');
   return { server, port };
 }

@@ -2,9 +2,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { startEcho } from '../../../examples/echo.ts';
 import { freePort } from '../../../test/headgate.ts';
 import { until } from '../../../test/until.ts';
 import { FakeApiServer, type FakeObject } from '../../kube/fake-api-server.test-support.ts';
@@ -135,6 +137,13 @@ export function putBackend(server: FakeApiServer, name: string, port: number): v
     endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }],
     ports: [{ name: 'http', port }],
   });
+}
+
+/** A backend that answers with its name. */
+export async function startBackend(t: TestContext, server: FakeApiServer, name: string): Promise<void> {
+  const echo = await startEcho({ name, port: 0, address: '127.0.0.1' });
+  t.after(() => echo.close().closeAllConnections());
+  putBackend(server, name, (echo.address() as AddressInfo).port);
 }
 
 export const statusOf = (server: FakeApiServer, collection: string, name: string): Status =>

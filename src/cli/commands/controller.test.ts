@@ -1,8 +1,6 @@
 /** `headgate controller` as a process, against an API server that the test holds: what it serves, writes and says. */
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { startEcho } from '../../../examples/echo.ts';
 import { freePort, headgate } from '../../../test/headgate.ts';
 import { until } from '../../../test/until.ts';
 import {
@@ -12,10 +10,10 @@ import {
   gateways,
   leases,
   ourClass,
-  putBackend,
   putRoute,
   reasonOf,
   routes,
+  startBackend,
   startController,
   startServer,
   statusOf,
@@ -24,8 +22,6 @@ import {
 
 test('two Gateways on one port have an address each, serve their routes, and say so', async (t) => {
   const server = await startServer(t);
-  const echoes = await Promise.all(['one', 'two'].map((name) => startEcho({ name, port: 0, address: '127.0.0.1' })));
-  t.after(() => echoes.forEach((echo) => echo.close().closeAllConnections()));
   const port = await freePort();
   server.put(classes, ourClass);
   server.put(definitions, {
@@ -34,9 +30,9 @@ test('two Gateways on one port have an address each, serve their routes, and say
       annotations: { 'gateway.networking.k8s.io/bundle-version': 'v1.6.3' },
     },
   });
-  for (const [i, name] of ['one', 'two'].entries()) {
+  for (const name of ['one', 'two']) {
     server.put(gateways, gateway(name, port));
-    putBackend(server, name, (echoes[i]!.address() as AddressInfo).port);
+    await startBackend(t, server, name);
     putRoute(server, name, name);
   }
   const { stop, output } = await startController(t, server);

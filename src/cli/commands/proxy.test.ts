@@ -4,11 +4,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { startEcho } from '../../../examples/echo.ts';
 import { freePort } from '../../../test/headgate.ts';
 import { until } from '../../../test/until.ts';
 import {
@@ -16,10 +14,10 @@ import {
   gateway,
   gateways,
   ourClass,
-  putBackend,
   putRoute,
   reasonOf,
   routes,
+  startBackend,
   startServer,
   statusOf,
   untilReason,
@@ -78,26 +76,42 @@ function startLoad(port: number) {
   };
 }
 
-test('without a proxy the statuses say so, and what does not depend on one; as soon as one is back, it counts', async (t) => {
+/** An API server with a Gateway `web`, and the two commands, which meet at one socket. `admin` is the controller's. */
+async function prepare(t: TestContext) {
   const server = await startServer(t);
+  const [port, admin] = [await freePort(), await freePort()];
   server.put(classes, ourClass);
-  server.put(gateways, gateway('web', await freePort()));
-  putRoute(server, 'web', 'gone');
+  server.put(gateways, gateway('web', port));
   const folder = mkdtempSync(join(tmpdir(), 'headgate-test-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  const channel = join(folder, 'channel.sock');
-  const kubeconfig = await writeKubeconfig(folder, server);
-  const admin = await freePort();
-  const controller = start(
-    t,
-    'controller',
+  const channel = `--channel=${join(folder, 'channel.sock')}`;
+  const flags = [
     '--infrastructure=proxies',
-    `--channel=${channel}`,
-    `--kubeconfig=${kubeconfig}`,
+    `--kubeconfig=${await writeKubeconfig(folder, server)}`,
     `--address-pool=${address}-127.98.0.9`,
     '--leader-election=false',
     `--admin=127.0.0.1:${admin}`,
-  );
+  ];
+  return {
+    server,
+    port,
+    admin,
+    startController: () => start(t, 'controller', channel, ...flags),
+    async startProxy(...more: readonly string[]) {
+      const adminOfProxy = await freePort();
+      const started = start(t, 'proxy', channel, `--admin=127.0.0.1:${adminOfProxy}`, ...more);
+      return { ...started, isReady: () => isReadyAt(adminOfProxy) };
+    },
+  };
+}
+
+const isReadyAt = async (admin: number): Promise<boolean> =>
+  (await fetch(`http://127.0.0.1:${admin}/readyz`).catch(() => null))?.status === 200;
+
+test('without a proxy the statuses say so, and what does not depend on one; as soon as one is back, it counts', async (t) => {
+  const { server, admin, startController, startProxy } = await prepare(t);
+  putRoute(server, 'web', 'gone');
+  const controller = startController();
   await until(
     () => reasonOf(statusOf(server, classes, 'headgate'), 'Accepted') === 'Accepted',
     'the class is accepted',
@@ -108,11 +122,9 @@ test('without a proxy the statuses say so, and what does not depend on one; as s
   assert.equal(`${listener.status} ${listener.reason}`, 'False Pending');
   assert.match(listener.message, /no proxy is connected at .*headgate proxy --channel/);
 
-  const flags = ['--workers', '1', '--ports', 'shared'];
-  const startProxy = async () =>
-    start(t, 'proxy', '--channel', channel, ...flags, '--admin', `127.0.0.1:${await freePort()}`);
-  const proxies = [await startProxy(), await startProxy()];
-  const isReady = async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).status === 200;
+  const startOne = () => startProxy('--workers=1', '--ports=shared');
+  const proxies = [await startOne(), await startOne()];
+  const isReady = () => isReadyAt(admin);
   await untilReason(server, 'n/web', 'Programmed').catch((error: Error) => {
     throw new Error(`${error.message}\n${proxies.map((proxy) => proxy.output()).join('\n')}`);
   });
@@ -124,7 +136,7 @@ test('without a proxy the statuses say so, and what does not depend on one; as s
   const tookMs = performance.now() - goneAt;
   assert.ok(tookMs < 1000, `said after ${tookMs} ms`);
   assert.equal(await isReady(), false);
-  await startProxy();
+  await startOne();
   await untilReason(server, 'n/web', 'Programmed');
   assert.equal(await isReady(), true);
   assert.match(controller.output(), /Nothing is served: no proxy is connected/);
@@ -132,36 +144,12 @@ test('without a proxy the statuses say so, and what does not depend on one; as s
 });
 
 test('a controller that is killed and comes again costs no request, and what changed meanwhile is served', async (t) => {
-  const server = await startServer(t);
-  const echoes = await Promise.all(['old', 'new'].map((name) => startEcho({ name, port: 0, address: '127.0.0.1' })));
-  t.after(() => echoes.forEach((echo) => echo.close().closeAllConnections()));
-  const port = await freePort();
-  server.put(classes, ourClass);
-  server.put(gateways, gateway('web', port));
-  for (const [i, name] of ['old', 'new'].entries())
-    putBackend(server, name, (echoes[i]!.address() as AddressInfo).port);
+  const { server, port, startController, startProxy } = await prepare(t);
+  for (const name of ['old', 'new']) await startBackend(t, server, name);
   putRoute(server, 'web', 'old');
-
-  const folder = mkdtempSync(join(tmpdir(), 'headgate-test-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const kubeconfig = await writeKubeconfig(folder, server);
-  const channel = join(folder, 'channel.sock');
-  const admins = [await freePort(), await freePort()];
-  const startController = () =>
-    start(
-      t,
-      'controller',
-      '--infrastructure=proxies',
-      `--channel=${channel}`,
-      `--kubeconfig=${kubeconfig}`,
-      `--address-pool=${address}-127.98.0.9`,
-      '--leader-election=false',
-      `--admin=127.0.0.1:${admins[0]}`,
-    );
-  const proxy = start(t, 'proxy', '--channel', channel, '--workers', '2', '--admin', `127.0.0.1:${admins[1]}`);
+  const proxy = await startProxy('--workers=2');
   const first = startController();
-  const isReady = async () => (await fetch(`http://127.0.0.1:${admins[1]}/readyz`).catch(() => null))?.status === 200;
-  await until(isReady, 'the proxy serves').catch((error: Error) => {
+  await until(proxy.isReady, 'the proxy serves').catch((error: Error) => {
     throw new Error(`${error.message}\n${proxy.output()}${first.output()}`);
   });
   const load = startLoad(port);
