@@ -16,6 +16,7 @@ import { createTryPath } from './forward-try.ts';
 import type { ServerHooks } from './http/streams.ts';
 import type { Limits } from './limits.ts';
 import { replies } from './local-reply.ts';
+import { calm, type MemoryState } from './memory-guard.ts';
 import type { BackendRuntime } from './runtime.ts';
 import { chooseByWeight } from './upstream/choose-backend.ts';
 import { BackendCall } from './upstream/backend-call.ts';
@@ -32,6 +33,8 @@ export interface ForwarderOptions {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly limits: Pick<Limits, 'filterCallTimeoutMs' | 'filterCallBytes'>;
+  /** Default: there is always enough. */
+  readonly memory?: MemoryState;
   /** Adds `Forwarded` (RFC 7239) beside the X-Forwarded fields. Default: false. */
   readonly emitsForwarded?: boolean;
 }
@@ -47,7 +50,7 @@ interface FilterStage {
 
 /** What every server codec of a proxy calls for a request. */
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  const { observer, backendOf, random, now } = options;
+  const { observer, backendOf, random, now, memory = calm } = options;
   const identifyClient = createClientIdentity({ emitsForwarded: options.emitsForwarded ?? false });
   const response = createResponsePath({ observer, now });
   const tries = createTryPath({ response, random });
@@ -72,6 +75,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   function start(run: ExchangeRun): void {
     const refusal = findListener(run);
     if (refusal !== null) return response.reply(run, refusal);
+    if (memory.isShedding) return response.reply(run, replies.overloaded);
     if (run.listener!.filters.length === 0) return route(run);
     // Before the filters, which must not take a client's claims for the truth.
     identifyClient(run.headers, run.connection, run.authority);

@@ -27,6 +27,7 @@ export const replies = {
   badGrpcTimeout: { status: 400, reason: 'BadGrpcTimeout', body: 'grpc-timeout is not valid\n' },
   needsHttp2: { status: 505, reason: 'GrpcNeedsHttp2', body: 'gRPC needs HTTP/2, or trailers\n' },
   noEndpoint: { status: 503, reason: 'NoEndpoint', body: 'no endpoint of the backend is ready\n' },
+  overloaded: { status: 503, reason: 'Overloaded', body: 'the gateway has no memory for this request now\n' },
   overflow: { status: 503, reason: 'Overflow', body: 'too many requests wait for the backend\n' },
   requestTimeout: { status: 504, reason: 'RequestTimeout', body: 'the request took too long\n' },
   backendTimeout: { status: 504, reason: 'BackendRequestTimeout', body: 'the backend took too long\n' },

@@ -16,6 +16,7 @@ import type { ServerHooks } from './http/streams.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { CodecFactory } from './listeners/connection.ts';
 import { Ports } from './listeners/ports.ts';
+import { MemoryGuard, type MemoryUse, processMemory } from './memory-guard.ts';
 import type { WorkerObserver } from './observe/observer.ts';
 import { SWEEP_MS } from './observe/retention.ts';
 import { createPoolFactory } from './pools.ts';
@@ -36,6 +37,8 @@ export interface ProxyOptions {
   /** 48 random bytes that all workers share; absent: its own. */
   readonly ticketKeys?: Buffer;
   readonly limits?: Limits;
+  /** What the process may have and has; absent: what the kernel says of both. */
+  readonly memory?: MemoryUse;
   /** An endpoint is left out because requests to it fail: other workers may want to know. */
   readonly onEjected?: (backend: Key, endpoint: string) => void;
 }
@@ -48,6 +51,7 @@ export class Proxy {
   readonly #backends: Backends;
   readonly #ports: Ports;
   readonly #udpPorts: UdpPorts;
+  readonly #memory: MemoryGuard;
   readonly #sweeper: NodeJS.Timeout;
   #config = emptyConfigInPlace();
   /** What the next one is made from; null: from nothing. */
@@ -63,6 +67,12 @@ export class Proxy {
     const { observer, limits = defaultLimits, onEjected } = options;
     const wheel = this.#wheel;
     wheel.start();
+    const memory = new MemoryGuard({
+      ...(options.memory ?? processMemory()),
+      now: environment.now,
+      onShedding: () => this.#ports.shed(),
+    });
+    this.#memory = memory;
     const connectionsOf = observer.upstreamConnections;
     this.#backends = new Backends({
       createPool: createPoolFactory({ limits, wheel, connectionsOf }),
@@ -73,6 +83,7 @@ export class Proxy {
       observer,
       backendOf: (key) => this.#backends.get(key),
       limits,
+      memory,
       ...environment,
     });
     const hooks: ServerHooks = {
@@ -81,6 +92,7 @@ export class Proxy {
     };
     this.#ports = new Ports({
       limits,
+      memory,
       wheel,
       isShared: options.isShared ?? false,
       othersMayShare: options.othersMayShare ?? false,
@@ -99,6 +111,7 @@ export class Proxy {
       observer: observer.udp,
       ...environment,
     });
+    memory.start();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
@@ -134,6 +147,7 @@ export class Proxy {
   /** Ends everything now. */
   close(): void {
     clearInterval(this.#sweeper);
+    this.#memory.close();
     this.#ports.close();
     this.#udpPorts.close();
     this.#backends.close();

@@ -25,10 +25,15 @@ before(async () => {
     { matches: [{ headers: [{ type: 'RegularExpression', name: 'x', value }] }], backendRefs: to() },
     { matches: [{ queryParams: [{ type: 'RegularExpression', name: 'x', value }] }], backendRefs: to() },
   ]);
+  const storm = {
+    matches: [{ path: { type: 'Exact', value: '/storm' } }],
+    retry: { codes: [503], attempts: 5, backoff: '5ms' },
+    backendRefs: to(),
+  };
   const routes = Object.fromEntries(rules.map((rule, i) => [`re-${i}`, { rules: [rule] }]));
   wire = await startWire({
     limits: { headTimeoutMs: LIMIT_MS, bodyIdleTimeoutMs: LIMIT_MS, idleTimeoutMs: 60_000, connectionsPerListener: 60 },
-    routes: { all: { rules: [{ backendRefs: to() }] }, ...routes },
+    routes: { all: { rules: [{ backendRefs: to() }] }, storm: { rules: [storm] }, ...routes },
   });
 });
 after(() => wire.close());
@@ -186,6 +191,28 @@ describe('regular expressions', () => {
       client.close();
     });
   }
+});
+
+it('a backend that fails is not buried under retries: a fifth more requests at most', async () => {
+  const CLIENTS = 50;
+  const EACH = 20;
+  wire.backend.scripts.set('/storm', (_request, { socket }) => {
+    // As slow as a backend in trouble; a retry in its back-off is no request in flight.
+    setTimeout(() => socket.write('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n'), 20);
+  });
+  const count = () => wire.backend.requests.filter(({ target }) => target === '/storm').length;
+  const ask = async () => {
+    const client = await wire.connect();
+    for (let i = 1; i <= EACH; i++) {
+      client.send('GET /storm HTTP/1.1\r\nHost: a.test\r\n\r\n');
+      assert.equal((await client.answer(i)).status, 503);
+    }
+    client.close();
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, ask));
+  const asked = CLIENTS * EACH;
+  assert.ok(count() > asked, 'there were retries');
+  assert.ok(count() <= 1.2 * asked, `${count()} requests for ${asked}`);
 });
 
 it('connections beyond the cap are closed; those below live on, and places are given back', async () => {

@@ -12,6 +12,7 @@ import { validate } from '../../src/model/validate.ts';
 import { defaultLimits, type Limits } from '../../src/proxy/limits.ts';
 import { testCertificate } from '../../src/proxy/listeners/certificate.test-support.ts';
 import { createObserver } from '../../src/proxy/observe/observer.ts';
+import type { MemoryUse } from '../../src/proxy/memory-guard.ts';
 import { Proxy } from '../../src/proxy/proxy.ts';
 import { compileManifests } from '../golden.ts';
 import { freePort } from '../headgate.ts';
@@ -23,6 +24,7 @@ type Document = Readonly<Record<string, unknown>>;
 
 export interface WireOptions {
   readonly limits?: Partial<Limits>;
+  readonly memory?: MemoryUse;
   /** Specs of HTTPRoutes by name; absent: everything goes to the backend. */
   readonly routes?: Readonly<Record<string, Document>>;
   /** Ports of further Services by name. */
@@ -102,6 +104,7 @@ export async function startWire(options: WireOptions = {}): Promise<Wire> {
     observer: createObserver({ accessLog: 'off', send: () => {} }),
     defaultAddresses: ['127.0.0.1'],
     limits: { ...defaultLimits, ...options.limits },
+    ...(options.memory && { memory: options.memory }),
   });
   const change = diffConfig(emptyConfig, config) ?? {};
   const ack = await proxy.apply({ type: 'config', version: 1, isSnapshot: true, config: change, endpoints });

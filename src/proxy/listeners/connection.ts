@@ -135,8 +135,9 @@ export class Connection implements ConnectionInfo, DeadlineOwner, Receiver {
     this.#host.wheel.disarm(this.#deadline);
     const codec = this.#host.createCodec({ protocol, socket: this.#socket, connection: this });
     this.#codec = codec;
-    codec.receive(bytes, 0, bytes.length);
+    // First, so that the first answer already says it.
     if (this.#isDraining) codec.startDrain();
+    codec.receive(bytes, 0, bytes.length);
   }
 
   #watch(): void {

@@ -8,6 +8,7 @@ import type { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { isHeldByOthers } from '../../lib/port-owner.ts';
 import { KEEP_ALIVE_MS } from '../http/socket-io.ts';
 import type { Limits } from '../limits.ts';
+import { calm, type MemoryState } from '../memory-guard.ts';
 import type { ListenerRuntime } from '../runtime.ts';
 import { type TcpClient, TcpConnection, type TcpEnvironment } from '../tcp/tcp-connection.ts';
 import type { TcpPlan } from '../tcp/tcp-plan.ts';
@@ -43,6 +44,8 @@ export interface PortOptions {
   /** So may other processes: replicas of this one. */
   readonly othersMayShare?: boolean;
   readonly limits: Limits;
+  /** Default: there is always enough. */
+  readonly memory?: MemoryState;
   readonly wheel: DeadlineWheel;
   readonly createCodec: CodecFactory;
   /** For connections that are carried as bytes. */
@@ -80,6 +83,7 @@ export class Port implements ConnectionHost {
   #listeners: readonly ListenerRuntime[] = [];
   readonly #options: PortOptions;
   readonly #observer: PortObserver;
+  readonly #memory: MemoryState;
   readonly #server: net.Server;
   readonly #proxied: ProxiedClients;
   readonly #connections = new Set<OpenConnection>();
@@ -100,6 +104,7 @@ export class Port implements ConnectionHost {
     this.createCodec = options.createCodec;
     this.tcp = options.tcp;
     this.#observer = options.observer;
+    this.#memory = options.memory ?? calm;
     this.port = options.port;
     this.#proxied = new ProxiedClients({
       wheel: options.wheel,
@@ -171,6 +176,11 @@ export class Port implements ConnectionHost {
     return new Promise((resolve) => (this.#onEmpty = resolve));
   }
 
+  /** Keeps no connection longer than what it does now. */
+  shed(): void {
+    for (const connection of this.#connections) connection.startDrain?.();
+  }
+
   /** Closes everything now. */
   close(): void {
     this.#server.close();
@@ -183,6 +193,9 @@ export class Port implements ConnectionHost {
     if (this.#count() >= this.limits.connectionsPerListener) {
       socket.destroy();
       this.#observer.onRejected('TooManyConnections');
+    } else if (this.#memory.isRefusing) {
+      socket.destroy();
+      this.#observer.onRejected('MemoryFull');
     } else if (this.#proxied.isAsked) this.#proxied.read(socket, (read) => this.#serveProxied(read));
     else this.#service(socket);
   }
@@ -273,7 +286,7 @@ export class Port implements ConnectionHost {
 
   #add(connection: Connection): void {
     this.#connections.add(connection);
-    if (this.#isDraining) connection.startDrain();
+    if (this.#isDraining || this.#memory.isShedding) connection.startDrain();
   }
 
   #count(): number {

@@ -165,7 +165,7 @@ test('drain resolves with the last connection, and one that has not asked yet ma
   await ask(await connect(port), 'all three are accepted').catch(() => '');
   let isDrained = false;
   const drained = ports.drain().then(() => (isDrained = true));
-  assert.equal(await ask(fresh, 'first'), 'http1 a');
+  assert.equal(await ask(fresh, 'first'), 'http1 a  draining');
   assert.equal(isDrained, false);
   ports.close();
   await drained;

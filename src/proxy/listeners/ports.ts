@@ -83,6 +83,12 @@ export class Ports {
     await Promise.all([...ports, ...[...this.#leaving].map((port) => port.drain())]);
   }
 
+  /** Keeps no connection longer than what it does now. */
+  shed(): void {
+    for (const { port } of this.#open.values()) port.shed();
+    for (const port of this.#leaving) port.shed();
+  }
+
   /** Closes everything now. */
   close(): void {
     for (const { port } of this.#open.values()) port.close();
