@@ -194,8 +194,8 @@ describe('regular expressions', () => {
 });
 
 it('a backend that fails is not buried under retries: a fifth more requests at most', async () => {
-  const CLIENTS = 50;
-  const EACH = 20;
+  const CLIENTS = 53;
+  const EACH = 40;
   wire.backend.scripts.set('/storm', (_request, { socket }) => {
     // As slow as a backend in trouble; a retry in its back-off is no request in flight.
     setTimeout(() => socket.write('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n'), 20);

@@ -12,7 +12,7 @@ export class RetryShare implements RetryBudget {
 
   take(): boolean {
     const allowed = Math.max(LEAST_CONCURRENT, SHARE * (this.active - this.#retries));
-    if (this.#retries >= allowed) return false;
+    if (this.#retries + 1 > allowed) return false;
     this.#retries++;
     return true;
   }
