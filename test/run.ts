@@ -21,6 +21,7 @@ const alone: readonly string[] = [
   'src/cli/commands/run.test.ts',
   'src/proxy/http/http2-memory.test.ts',
   'test/wire/attacks.test.ts',
+  'test/wire/exhaustion.test.ts',
   'src/proxy/udp/flood.test.ts',
   'test/wire/http2.test.ts',
 ];
