@@ -115,7 +115,8 @@ export class Cluster {
       client: this.#client,
       namespace: access.namespace,
       name: leaseName,
-      identity: `${hostname()}-${randomBytes(4).toString('hex')}`,
+      // In the network of the node, the name of the host is not that of the pod.
+      identity: `${process.env.POD_NAME ?? hostname()}-${randomBytes(4).toString('hex')}`,
       onLead: () => {
         log.info('This replica leads: it writes the statuses and what Gateways get beside their proxies.');
         this.#writer.rewrite();

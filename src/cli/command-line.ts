@@ -79,6 +79,12 @@ const portsOption = () =>
     .choices(['exclusive', 'shared'])
     .default('exclusive');
 
+const readyFileOption = () =>
+  new Option(
+    '--ready-file <path>',
+    'a file that is there while this process is ready; for probes of replicas on one host',
+  );
+
 const addressOption = () =>
   new Option('--address <ip>', 'address for Gateways that name none; may be repeated')
     .default([], 'all addresses')
@@ -134,6 +140,7 @@ function addController(commands: Command): void {
         .argParser(parseAddressPool),
     )
     .addOption(portsOption())
+    .addOption(readyFileOption())
     .addOption(
       new Option('--leader-election <boolean>', 'false: no other replica runs')
         .choices(['true', 'false'])
@@ -160,6 +167,7 @@ function addProxy(commands: Command): void {
     .addOption(adminOption())
     .addOption(addressOption())
     .addOption(portsOption())
+    .addOption(readyFileOption())
     .addOption(logFormatOption())
     .addOption(accessLogOption())
     .addOption(graceOption())

@@ -34,7 +34,7 @@ export async function judgeFiles(paths: readonly string[]): Promise<StatusDocume
     resources,
     statuses: timed,
     problems,
-    notes: [...notes, ...createEndpointNotes()(endpoints)],
+    notes: [...notes, ...createEndpointNotes('Files')(endpoints)],
     version: 0,
     isProgrammed: false,
     locate: (key) => placeOf(source, key),

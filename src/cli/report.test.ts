@@ -62,6 +62,12 @@ test('what is wrong stands with the object, and documents come first', () => {
     ),
   );
   assert.equal(routes[0]?.reason, 'BackendNotFound');
+  assert.ok(problems.some(({ message }) => message.includes('--backend shop/gone:PORT')));
+  const inCluster = reportOf({ ...view, locate: () => '' }, []).problems;
+  assert.ok(
+    inCluster.every(({ message }) => !message.includes('--backend')),
+    'the controller has no such option',
+  );
 });
 
 test('a report is tables, problems and commands, with nothing for what there is none of', () => {

@@ -184,11 +184,12 @@ export function noteLines(view: Placed & Pick<ControllerView, 'notes'>): Problem
 
 /** What the conditions of one resource say. */
 export function statusLines(key: Key, status: ResourceStatus, { locate }: Placed): ProblemLine[] {
+  const where = locate(key);
   return withoutEchoes(badNewsAbout(key, status)).map(({ part, condition, severity }) => ({
     severity,
-    where: locate(key),
+    where,
     about: [objectText(key), part].filter(Boolean).join(' '),
-    message: `${condition.type}=${condition.status} ${condition.reason}: ${condition.message}${wayOut(condition)}`,
+    message: `${condition.type}=${condition.status} ${condition.reason}: ${condition.message}${where === '' ? '' : wayOut(condition)}`,
   }));
 }
 
@@ -207,7 +208,7 @@ function isEcho({ part, condition }: BadNews, other: BadNews): boolean {
   return other.part === part && isOnlyProgrammed && isSameText;
 }
 
-/** What the standalone form offers beside what the condition says. */
+/** What the standalone form offers beside what the condition says: what stands in files has a place. */
 function wayOut({ reason, message }: BadNews['condition']): string {
   const service = reason === 'BackendNotFound' && /Service (\S+) does not exist/.exec(message)?.[1];
   return service

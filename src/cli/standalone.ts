@@ -146,7 +146,7 @@ export class Standalone {
     };
     const compile = createCompiler(compilerOptions);
     const join = createEndpointJoiner();
-    const endpointNotes = createEndpointNotes();
+    const endpointNotes = createEndpointNotes(cluster ? 'Cluster' : 'Files');
     const withServices = mapServices(mapped);
     const byHand = mappedEndpoints(mapped);
     let latest: Endpoints = new Map();

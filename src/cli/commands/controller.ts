@@ -6,9 +6,11 @@ import { startChannelServer } from '../../channel/server.ts';
 import type { InfrastructureEvents } from '../../infrastructure/infrastructure.ts';
 import { RemoteProxies, type RemoteProxiesOptions } from '../../infrastructure/remote-proxies.ts';
 import { findAccess } from '../../kube/find-access.ts';
+import { serveAdminInTurn } from '../admin-in-turn.ts';
 import { Cluster } from '../cluster.ts';
 import { createNarrator } from '../narrator.ts';
 import { logHealthTo } from '../health-log.ts';
+import { readyFileAt } from '../ready-file.ts';
 import { onShutdownSignal } from '../shutdown.ts';
 import { Standalone } from '../standalone.ts';
 import { UserError } from '../user-error.ts';
@@ -24,6 +26,8 @@ export interface ControllerOptions extends Pick<RunOptions, 'workers' | 'admin' 
   readonly addressPool: AddressRange;
   readonly leaderElection: boolean;
   readonly ports: 'exclusive' | 'shared';
+  /** Path of a file that is there while this process is ready. */
+  readonly readyFile?: string;
 }
 
 /** Resolves when it has come up; the process ends by a signal. */
@@ -34,6 +38,8 @@ export async function controller(options: ControllerOptions): Promise<void> {
   const output = outputTo(process.stdout);
   outputTo(process.stderr);
   const { log, style } = consoleFor(options, output);
+  const ready = readyFileAt(options.readyFile);
+  const narrate = createNarrator({ log, style, write: (text) => output.write(text), defaultAddresses: [] });
   const cluster = new Cluster({
     access,
     addressPool: options.addressPool,
@@ -59,11 +65,15 @@ export async function controller(options: ControllerOptions): Promise<void> {
           listen: listenAt(options.channel, events),
         }),
     }),
-    onEvent: createNarrator({ log, style, write: (text) => output.write(text), defaultAddresses: [] }),
+    onEvent: (event) => {
+      if (event.type === 'live' && event.isFirst) ready.set();
+      narrate(event);
+    },
     onTrouble: (message) => log.error(message),
     onHealth: logHealthTo(log),
   });
-  const admin = await serveAdmin(pagesOf(standalone), options.admin);
+  const serve = options.ports === 'shared' ? serveAdminInTurn(log) : serveAdmin;
+  const admin = await serve(pagesOf(standalone), options.admin);
   log.info(`headgate ${version} follows ${access.server}; the admin API is at http://${adminText(admin)}`, {
     version,
     server: access.server,
@@ -72,7 +82,8 @@ export async function controller(options: ControllerOptions): Promise<void> {
   });
   onShutdownSignal((signal) => {
     log.info(`${signal}: requests in flight have ${options.grace / 1000} s to end; once more ends at once`, { signal });
-    void Promise.all([cluster.close(), standalone.drain(options.grace)])
+    ready.clear();
+    void Promise.all([cluster.close(), standalone.drain(options.grace), options.ports === 'shared' && admin.close()])
       .then(() => admin.close())
       .then(() => process.exit(0));
   });

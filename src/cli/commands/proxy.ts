@@ -6,7 +6,9 @@ import { ChannelClient } from '../../channel/client.ts';
 import type { AdminPages } from '../../controller/admin-api.ts';
 import { redactConfig } from '../../controller/redact.ts';
 import { outputTo } from '../../lib/output.ts';
+import { serveAdminInTurn } from '../admin-in-turn.ts';
 import { logHealthTo } from '../health-log.ts';
+import { readyFileAt } from '../ready-file.ts';
 import { onShutdownSignal } from '../shutdown.ts';
 import { version } from '../version.ts';
 import { WorkerProxies } from '../worker-proxies.ts';
@@ -19,6 +21,8 @@ export interface ProxyOptions extends Pick<
   /** Path of the controller's socket. */
   readonly channel: string;
   readonly ports: 'exclusive' | 'shared';
+  /** Path of a file that is there while this process is ready. */
+  readonly readyFile?: string;
 }
 
 /** Resolves when it has come up; the process ends by a signal, or when the controller asks for it. */
@@ -27,6 +31,7 @@ export async function proxy(options: ProxyOptions): Promise<void> {
   outputTo(process.stderr);
   const { log } = consoleFor(options, output);
   const { channel: path, workers, grace } = options;
+  const ready = readyFileAt(options.readyFile);
   let isServing = false;
   let end = (_graceMs: number): void => {};
   const client = new ChannelClient({
@@ -46,6 +51,7 @@ export async function proxy(options: ProxyOptions): Promise<void> {
     channel: client.channel,
     currentConfig: () => client.config,
     onAcknowledged: (configVersion, problems) => {
+      if (!isServing) ready.set();
       isServing = true;
       for (const { listener, message } of problems) log.error(`${listener}: ${message}`);
       client.acknowledge(configVersion, problems);
@@ -58,13 +64,16 @@ export async function proxy(options: ProxyOptions): Promise<void> {
     onTrouble: (message) => log.error(message),
     onHealth: logHealthTo(log),
   });
-  const admin = await serveAdmin(pagesOf({ client, proxies, isReady: () => isServing }), options.admin);
+  const serve = options.ports === 'shared' ? serveAdminInTurn(log) : serveAdmin;
+  const admin = await serve(pagesOf({ client, proxies, isReady: () => isServing }), options.admin);
   const at = adminText(admin);
   const started = `headgate ${version} proxies for the controller at ${path}; the admin API is at http://${at}`;
   log.info(started, { version, workers, admin: at });
   end = (graceMs) => {
     isServing = false;
+    ready.clear();
     client.close();
+    if (options.ports === 'shared') void admin.close();
     void proxies
       .drain(graceMs)
       .then(() => admin.close())
