@@ -44,8 +44,8 @@ function grpc(): Client {
 }
 
 /**
- * What broke before an answer began is asked again, once: RFC 9110 §9.2.2 lets clients do so, and browsers and proxies do. It
- * counts all the same.
+ * What broke before an answer began, or was refused unprocessed, is asked again, once: RFC 9110 §9.2.2 and RFC 9113 §8.7 let
+ * clients do so, and browsers, proxies and gRPC clients do. It counts all the same.
  */
 async function run({ name, ask }: Client): Promise<void> {
   while (!isOver()) {
@@ -54,7 +54,7 @@ async function run({ name, ask }: Client): Promise<void> {
       count(`${name}: answers`);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      const isBroken = code === 'ECONNRESET' || code === 'EPIPE' || /socket hang up/.test(message);
+      const isBroken = code === 'ECONNRESET' || code === 'EPIPE' || /socket hang up|REFUSED_STREAM/.test(message);
       const isAnswered =
         isBroken &&
         (await ask().then(
