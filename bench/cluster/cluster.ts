@@ -111,9 +111,14 @@ export async function countStatusWrites(path: CollectionPath): Promise<StatusWri
       for (const { type, object } of decode(chunk).events)
         if (type === 'ADDED' || type === 'MODIFIED') take(object as unknown as Watched);
   };
-  read().catch((error: Error) => {
-    if (!abort.signal.aborted) console.log(`the watch of ${path.plural} has broken: ${error.message}`);
-  });
+  // A server that is busy ends watches that do not keep up: what is counted is then too little.
+  const end = (why: string): void => {
+    if (!abort.signal.aborted) console.log(`the watch of ${path.plural} has ended, status writes are missing: ${why}`);
+  };
+  read().then(
+    () => end('by the server'),
+    (error: Error) => end(error.message),
+  );
   const total = (): number => [...byObject.values()].reduce((sum, count) => sum + count, 0);
   return { byObject, total, close: () => abort.abort() };
 }
