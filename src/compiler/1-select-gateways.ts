@@ -32,7 +32,10 @@ export function selectGateways(resources: ResourceSet, options: CompilerOptions)
       gateways.push({ gateway, key });
       notes.push({ object: key, message: `GatewayClass ${className} is not among the resources; served all the same` });
     } else {
-      notes.push({ object: key, message: `not served: GatewayClass ${className} does not exist` });
+      notes.push({
+        object: key,
+        message: `not served: GatewayClass ${className} does not exist: create it, or name one that there is`,
+      });
     }
   }
   gateways.sort((a, b) => compareAge(a.gateway, b.gateway));

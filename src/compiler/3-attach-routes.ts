@@ -98,7 +98,11 @@ function attachToParent(
   const newcomer = { kind: route.kind, namespace: route.metadata.namespace, labels };
   const refusals = named.map((listener) => refuseNewcomer(listener, home, newcomer));
   const open = named.filter((_, i) => refusals[i] === null);
-  if (open.length === 0) return refused({ reason: 'NotAllowedByListeners', message: refusals.join('; ') });
+  if (open.length === 0)
+    return refused({
+      reason: 'NotAllowedByListeners',
+      message: `${refusals.join('; ')}. Name a listener that takes the route, or have allowedRoutes changed`,
+    });
   const attachments = open.flatMap((listener) => attachToListener(route, listener));
   if (attachments.length === 0) return refused(noMatchingHostname(route, open));
   const listeners = open.filter((listener) => attachments.some((attachment) => attachment.listener === listener));
@@ -125,7 +129,7 @@ function noMatchingParent(ref: ParentReference, { key, listeners }: ListenerOwne
   }
   const wanted = [ref.sectionName && `named ${ref.sectionName}`, ref.port && `on port ${ref.port}`];
   const names = listeners.map(({ spec }) => `${spec.name} (port ${spec.port})`).join(', ');
-  const message = `${owner} has no listener ${wanted.filter(Boolean).join(' ')}: it has ${names}`;
+  const message = `${owner} has no listener ${wanted.filter(Boolean).join(' ')}: correct parentRefs, it has ${names}`;
   return { reason: 'NoMatchingParent', message };
 }
 
@@ -137,6 +141,6 @@ function nameOfOwner(key: Key): string {
 
 function noMatchingHostname(route: Route, open: readonly ResolvedListener[]): Problem {
   const names = open.map((listener) => `${listener.spec.name} (${listener.hostname})`).join(', ');
-  const message = `none of the hostnames ${(route.spec.hostnames ?? []).join(', ')} is served by ${names}`;
+  const message = `none of the hostnames ${(route.spec.hostnames ?? []).join(', ')} is served by ${names}: change spec.hostnames, or the hostname of a listener`;
   return { reason: 'NoMatchingListenerHostname', message };
 }

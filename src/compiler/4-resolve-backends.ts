@@ -44,7 +44,11 @@ export function resolveBackend(ref: HTTPBackendRef, from: Referrer, around: Back
   const refused = refusal(around.grants, { kind: from.kind, namespace: from.namespace, group: gatewayGroup }, to);
   if (refused) return { problem: refused };
   const service = around.service(`${namespace}/${ref.name}`);
-  if (!service) return problem('BackendNotFound', `Service ${namespace}/${ref.name} does not exist`);
+  if (!service)
+    return problem(
+      'BackendNotFound',
+      `Service ${namespace}/${ref.name} does not exist: create it, or correct name or namespace of the backendRef`,
+    );
   const effects = around.effects(`${namespace}/${ref.name}`);
   const resolved = resolvePort(service, ref.port, from.use);
   return effects && 'config' in resolved ? withEffects(resolved, { service, use: from.use }, effects) : resolved;
@@ -114,19 +118,25 @@ function makeBackend(service: Service, number: number | undefined, use: BackendU
   const { namespace, name, generation } = service.metadata;
   if (service.spec.type === 'ExternalName') {
     // A Service of this type points wherever its author likes, past every ReferenceGrant (CVE-2021-25740).
-    return problem('BackendNotFound', `Service ${namespace}/${name} is of type ExternalName, which is not served`);
+    const message = `Service ${namespace}/${name} is of type ExternalName, which is not served: use one with an EndpointSlice that holds the addresses`;
+    return problem('BackendNotFound', message);
   }
   const ports = service.spec.ports ?? [];
   const { transport, protocolOf } = rulesOfUse(use);
   const port = ports.find((one) => isPort(one, number, use));
   if (!port || number === undefined) {
-    const known = ports.map((one) => `${one.port}${one.protocol && one.protocol !== 'TCP' ? `/${one.protocol}` : ''}`);
     const wanted = number === undefined ? 'the backendRef names no port' : `it has no ${transport} port ${number}`;
-    return problem('BackendNotFound', `Service ${namespace}/${name}: ${wanted}; ports: ${known.join(', ') || 'none'}`);
+    const fitting = ports.filter((one) => (one.protocol ?? 'TCP') === transport).map((one) => one.port);
+    const others = ports.map((one) => `${one.port}/${one.protocol ?? 'TCP'}`).join(', ') || 'none';
+    const way =
+      fitting.length > 0
+        ? `name one that it has (${fitting.join(', ')})`
+        : `add one for ${transport} to the Service (it has ${others})`;
+    return problem('BackendNotFound', `Service ${namespace}/${name}: ${wanted}: ${way}`);
   }
   const protocol = protocolOf(port);
   if (!protocol) {
-    const message = `Service ${namespace}/${name} port ${number}: appProtocol ${port.appProtocol} is not supported`;
+    const message = `Service ${namespace}/${name} port ${number}: appProtocol ${port.appProtocol} is not supported: use kubernetes.io/h2c, kubernetes.io/ws or kubernetes.io/wss, or leave it out`;
     return problem('UnsupportedProtocol', message);
   }
   const config: BackendConfig = {

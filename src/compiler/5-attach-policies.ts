@@ -74,12 +74,13 @@ function compilePolicy(
 
 function findTarget(references: References, { kind, target, section }: Omit<PolicyPlace, 'problem'>): Problem | null {
   const found = references.find(kind, target) as Service | Gateway | undefined;
-  if (!found) return { reason: 'TargetNotFound', message: `${kind} ${target} does not exist` };
+  if (!found)
+    return { reason: 'TargetNotFound', message: `${kind} ${target} does not exist: create it, or correct targetRefs` };
   if (section === null) return null;
   const names = sectionsOf(found);
   if (names.includes(section)) return null;
   const what = sectionNames[kind] ?? 'section';
-  const message = `${kind} ${target} has no ${what} named ${section}: it has ${names.join(', ') || 'none'}`;
+  const message = `${kind} ${target} has no ${what} named ${section}: correct sectionName, it has ${names.join(', ') || 'none'}`;
   return { reason: 'TargetNotFound', message };
 }
 
@@ -147,7 +148,7 @@ function claim(
     return null;
   }
   const what = section === null ? `${kind} ${target}` : `${sectionNames[kind]} ${section} of ${kind} ${target}`;
-  const message = `${what} has ${winner.kind} ${winner.metadata.namespace}/${winner.metadata.name} already, which is older or comes first by name`;
+  const message = `${what} has ${winner.kind} ${winner.metadata.namespace}/${winner.metadata.name} already, which is older or comes first by name: remove one of them${section === null ? `, or target one ${sectionNames[kind]} by sectionName` : ''}`;
   return { reason: 'Conflicted', message };
 }
 

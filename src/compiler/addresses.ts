@@ -16,7 +16,7 @@ const anyAddress: readonly string[] = ['0.0.0.0', '::'];
 export function unsupportedAddress(gateway: Gateway): Problem | null {
   const stranger = gateway.spec.addresses?.find((address) => (address.type ?? 'IPAddress') !== 'IPAddress');
   if (!stranger) return null;
-  const message = `spec.addresses holds ${stranger.value ?? 'an entry'} of type ${stranger.type}: only IPAddress is supported`;
+  const message = `spec.addresses holds ${stranger.value ?? 'an entry'} of type ${stranger.type}: only IPAddress is supported, so give an IP address, or leave the field out`;
   return { reason: 'UnsupportedAddress', message };
 }
 

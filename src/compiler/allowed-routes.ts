@@ -13,8 +13,10 @@ interface Newcomer {
 /** Null where the route may attach, else why not. `home` is the namespace of the listener. */
 export function refuseNewcomer(listener: ResolvedListener, home: string, newcomer: Newcomer): string | null {
   if (!listener.kinds.some((kind) => kind.kind === newcomer.kind && (kind.group ?? gatewayGroup) === gatewayGroup)) {
-    const kinds = listener.kinds.map((kind) => kind.kind).join(', ') || 'no route at all';
-    return `listener ${listener.spec.name} takes ${kinds}`;
+    const kinds = listener.kinds.map((kind) => kind.kind).join(' and ');
+    return kinds === ''
+      ? `listener ${listener.spec.name} takes no route at all`
+      : `listener ${listener.spec.name} takes ${kinds} only`;
   }
   const from = listener.spec.allowedRoutes?.namespaces?.from ?? 'Same';
   if (from === 'All') return null;

@@ -22,7 +22,9 @@ export function resolveCaBundle(
     const configMap = references.find('ConfigMap', full) as ConfigMap | undefined;
     if (!configMap) return invalid(`ConfigMap ${full} does not exist: create it with the key ca.crt`);
     const text = configMap.data?.['ca.crt'];
-    return text ? checked(configMap, text, `ca.crt of ConfigMap ${full}`) : invalid(`ConfigMap ${full} has no ca.crt`);
+    return text
+      ? checked(configMap, text, `ca.crt of ConfigMap ${full}`)
+      : invalid(`ConfigMap ${full} has no ca.crt: put the CA certificate under that key, as PEM`);
   }
   // GEP-5075: cluster-scoped, open to everybody.
   if (group === 'certificates.k8s.io' && kind === 'ClusterTrustBundle') {
@@ -31,7 +33,7 @@ export function resolveCaBundle(
       return { problem: { reason: 'InvalidKind', message } };
     }
     const bundle = references.find('ClusterTrustBundle', name) as ClusterTrustBundle | undefined;
-    if (!bundle) return invalid(`ClusterTrustBundle ${name} does not exist`);
+    if (!bundle) return invalid(`ClusterTrustBundle ${name} does not exist: create it, or correct the name`);
     return checked(bundle, bundle.spec.trustBundle ?? '', `spec.trustBundle of ClusterTrustBundle ${name}`);
   }
   const what = `${kind}${group && ` of group ${group}`}`;
@@ -53,9 +55,11 @@ function checked(holder: Resource, text: string, name: string): CaBundle {
 function check(text: string, name: string): CaBundle {
   const blocks =
     text.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) return invalid(`${name} holds no PEM certificate`);
+  if (blocks.length === 0)
+    return invalid(`${name} holds no PEM certificate: it begins with -----BEGIN CERTIFICATE-----`);
   for (const [i, block] of blocks.entries()) {
-    if (!isCertificate(block)) return invalid(`certificate ${i + 1} of ${name} cannot be read`);
+    if (!isCertificate(block))
+      return invalid(`certificate ${i + 1} of ${name} cannot be read: it is damaged, put it there anew`);
   }
   return { pem: blocks.join('\n') };
 }

@@ -27,9 +27,15 @@ function check(secret: Secret): CheckedCertificate {
   }
   const chain = parseChain(certificate);
   const leaf = chain?.[0];
-  if (!chain || !leaf) return invalid(`tls.crt of ${name} is not a PEM certificate (or its base64 is broken)`);
+  if (!chain || !leaf)
+    return invalid(
+      `tls.crt of ${name} is not a PEM certificate, or its base64 is broken: create the Secret anew with kubectl create secret tls`,
+    );
   const privateKey = parseKey(key);
-  if (!privateKey) return invalid(`tls.key of ${name} is not an unencrypted PEM private key`);
+  if (!privateKey)
+    return invalid(
+      `tls.key of ${name} is not an unencrypted PEM private key: decrypt it first (openssl pkey -in … -out …)`,
+    );
   if (!leaf.checkPrivateKey(privateKey)) {
     const isMisordered = chain.some((other) => other.checkPrivateKey(privateKey));
     const hint = isMisordered

@@ -45,6 +45,6 @@ export function resolveExtension(
   }
   const object: (Resource & { readonly spec?: unknown }) | undefined = find(kind, name);
   if (object) return { definition, spec: object.spec ?? {} };
-  const message = `${kind} ${name} of group ${ownGroup} does not exist in the namespace of what refers to it`;
+  const message = `${kind} ${name} of group ${ownGroup} does not exist in the namespace of what refers to it: create it there, or correct the name`;
   return { problem: { reason: 'BackendNotFound', message } };
 }

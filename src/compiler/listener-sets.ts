@@ -59,7 +59,7 @@ function refuse(listenerSet: ListenerSet, gateway: Gateway, resources: ResourceS
   return {
     reason: 'NotAllowed',
     message:
-      `Gateway ${nameOf(gateway)} does not let ListenerSets of namespace ${namespace} in: ` +
-      `its spec.allowedListeners.namespaces.from is ${from}`,
+      `Gateway ${nameOf(gateway)} does not let ListenerSets of namespace ${namespace} in: its owner can set ` +
+      `spec.allowedListeners.namespaces.from to All, or to Selector with a label of that namespace; now it is ${from}`,
   };
 }

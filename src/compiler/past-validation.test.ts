@@ -90,7 +90,7 @@ test('the same filter twice', () => {
 test('a backendRef without port', () => {
   const condition = routeConditions(compileRules([{ backendRefs: [{ name: 'v1' }] }])).get('ResolvedRefs');
   assert.equal(condition?.reason, 'BackendNotFound');
-  assert.match(condition?.message ?? '', /names no port; ports: 80/);
+  assert.match(condition?.message ?? '', /names no port: name one that it has \(80\)/);
 });
 
 test('a permanent cookie without a lifetime, and a time-out that is no duration', () => {

@@ -35,7 +35,9 @@ export function findUnreachable(parent: ResolvedParent, around: RouteInQuestion)
 /** In words, where every connection goes to other routes. */
 function findWinners(served: readonly Attachment[], { route, obstacles }: RouteInQuestion): string | null {
   const found = served.map((place) => findObstacle(obstacles.connections, place, route));
-  return found.includes(null) ? null : `nothing reaches this route. ${[...new Set(found)].join('; ')}`;
+  return found.includes(null)
+    ? null
+    : `nothing reaches this route. ${[...new Set(found)].join('; ')}. Give it a hostname or a listener of its own, or remove it`;
 }
 
 /** In words, for each rule of which every match is shadowed everywhere. */
@@ -52,5 +54,5 @@ function findShadows(served: readonly Attachment[], { translated, obstacles }: R
   if (texts.length === 0) return null;
   const scope =
     texts.length === translated.rules.length ? 'no request reaches this route' : 'some rules are never reached';
-  return `${scope}. ${texts.join('. ')}`;
+  return `${scope}. ${texts.join('. ')}. Give it matches or hostnames of its own, or remove it`;
 }

@@ -98,7 +98,7 @@ function resolveKinds(
   const names = strangers.map((kind) => kind.kind).join(', ');
   const carried = rules.kinds.map((kind) => kind.kind).join(', ');
   const protocol = rules.tls === 'Passthrough' ? `${spec.protocol} in mode Passthrough` : spec.protocol;
-  const message = `allowedRoutes.kinds names ${names}, which a listener of protocol ${protocol} cannot carry: it carries ${carried}`;
+  const message = `allowedRoutes.kinds names ${names}, which a listener of protocol ${protocol} cannot carry: remove what is not among ${carried}`;
   return { kinds, problem: { reason: 'InvalidRouteKinds', message } };
 }
 

@@ -37,7 +37,7 @@ test('a Service without EndpointSlice: a warning that offers --backend', async (
 
 test('a Service that is not there: an error that offers --backend too', async () => {
   const { code, stdout } = await statusOf({ 'a.yaml': web, 'c.yaml': routeTo('cart') });
-  assert.match(stdout, /BackendNotFound: Service test\/cart does not exist\n.*--backend test\/cart:/);
+  assert.match(stdout, /BackendNotFound: Service test\/cart does not exist: create it, .*\n.*--backend test\/cart:/);
   assert.equal(code, 1);
 });
 
