@@ -6,10 +6,13 @@
 import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { run } from 'node:test';
 import report from './reporter.ts';
 
 const root = dirname(import.meta.dirname);
+/** The soak leaves most of its processor to others. */
+const FILES_AT_ONCE = 5;
 /** Outside, because Node runs no tests below `node_modules`. */
 const groups = mkdtempSync(join(tmpdir(), 'headgate-tests-'));
 const named = process.argv.slice(2);
@@ -68,14 +71,19 @@ function groupOf(name: string, pattern: string, files: Set<string>): string {
 process.on('exit', () => rmSync(groups, { recursive: true }));
 // Without the compiled sources each process would compile them again.
 process.env['NODE_COMPILE_CACHE'] = join(root, 'node_modules/.cache/compiled');
-run({
-  // In this order: the runner's command line would sort them.
-  files: named.length > 0 ? named.map((file) => resolve(file)) : allFiles(),
-  // The soak leaves most of its processor to others.
-  concurrency: 5,
-  cwd: root,
-  execArgv: ['--disable-warning=ExperimentalWarning'],
-})
-  .on('test:fail', () => (process.exitCode = 1))
-  .compose(report)
-  .pipe(process.stdout);
+
+const waiting = named.length > 0 ? named.map((file) => resolve(file)) : allFiles();
+const events = new PassThrough({ objectMode: true });
+
+/** Each file has a run of its own: one run of them all would sort them, and tell of none before the soak is over. */
+async function runThoseWaiting(): Promise<void> {
+  for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+    for await (const event of run({ files: [file], cwd: root, execArgv: ['--disable-warning=ExperimentalWarning'] })) {
+      if (event.type === 'test:fail') process.exitCode = 1;
+      events.write(event);
+    }
+  }
+}
+
+void Promise.all(Array.from({ length: FILES_AT_ONCE }, runThoseWaiting)).then(() => events.end());
+for await (const text of report(events)) process.stdout.write(text);

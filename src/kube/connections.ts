@@ -1,9 +1,11 @@
 /** The connections to the API server: HTTP/1.1 through one agent, by TLS and through a proxy as the access says. Knows no API. */
-import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import type { ClusterAccess, Identity } from './access.ts';
+
+/** An import would load a second HTTP client, Node's own, for the sake of its names. */
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 /** With the largest delay between attempts this bounds how late one sees that a server is back. */
 const connectTimeoutMs = 5000;

@@ -1,17 +1,14 @@
 /**
- * One HTTP/2 connection (RFC 9113) of either role: frames in, streams, flow control, the limits on what a peer may do, and its end.
+ * One HTTP/2 connection (RFC 9113) of either role: its streams, the limits on what a peer may do, and its end.
  * Knows nothing of requests and responses; its owner and the streams' handlers do.
  */
 import type { Socket } from 'node:net';
 import { Deadline, type DeadlineOwner, type DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import type { Limits } from '../limits.ts';
-import { clientPreface, ErrorCode, type FrameHeader, FrameType, MAX_STREAM_ID } from './frame.ts';
-import { FrameReader, type FrameReceiver } from './frame-reader.ts';
+import { clientPreface, ErrorCode, MAX_STREAM_ID } from './frame.ts';
 import type { HeaderBlock } from './hpack-decoder.ts';
-import { type ControlHost, readControlFrame } from './http2-control.ts';
 import { FloodGuard, Glitch } from './http2-flood-guard.ts';
-import { type HeadersHost, InboundHeaders } from './http2-inbound-headers.ts';
-import { InboundData, type DataHost } from './http2-inbound-data.ts';
+import { Inbound, type InboundHost } from './http2-inbound.ts';
 import { firstWindow, Inflow } from './http2-inflow.ts';
 import { KeepAlive } from './http2-keep-alive.ts';
 import { Http2Sender, type SenderOwner } from './http2-sender.ts';
@@ -52,39 +49,31 @@ const drainPing = Buffer.from('headgate');
 const Life = { open: 0, draining: 1, refusing: 2, ended: 3 } as const;
 type Life = (typeof Life)[keyof typeof Life];
 
-export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost, DataHost, HeadersHost, DeadlineOwner {
+export class Http2Connection implements InboundHost, SenderOwner, DeadlineOwner {
   readonly sender: Http2Sender;
   readonly table: StreamTable;
   readonly peer = new PeerSettings();
   readonly limits: Limits;
   readonly wheel: DeadlineWheel;
-  /** Streams that are not closed. */
-  active = 0;
   readonly isServer: boolean;
   /** Monotonic milliseconds. */
   readonly openedAt: number;
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
-  readonly #reader: FrameReader;
-  readonly #headers: InboundHeaders;
+  readonly #inbound: Inbound;
   readonly guard: FloodGuard;
   readonly #deadline = new Deadline(this);
   readonly #idleTimeoutMs: number;
   #life: Life = Life.open;
   #drainSince = 0;
   #idleSince: number;
-  /** When the frame or header block that is incomplete began; 0: none is. */
-  #partialSince = 0;
   /** Streams above this are not taken any more. */
   lastTakenId = MAX_STREAM_ID;
   readonly inflow: Inflow;
   readonly #firstWindow: number;
-  readonly #data = new InboundData(this);
   readonly #sweepMs: number;
   /** Asks backends; clients are given up by what they do not send or take. */
   readonly #keepAlive: KeepAlive | null;
-  /** HEADERS and DATA frames received. */
-  #messages = 0;
 
   constructor(options: Http2ConnectionOptions) {
     const { socket, limits, wheel } = options;
@@ -97,8 +86,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     this.#idleTimeoutMs = options.idleTimeoutMs;
     this.openedAt = wheel.now;
     this.#idleSince = wheel.now;
-    this.#reader = new FrameReader(this, this.isServer ? clientPreface : null);
-    this.#headers = new InboundHeaders(this);
+    this.#inbound = new Inbound(this);
     this.guard = new FloodGuard(limits.http2Glitches, wheel.now);
     this.sender = new Http2Sender(socket, this, limits.bufferBytes);
     this.inflow = new Inflow(this.sender, limits);
@@ -118,6 +106,11 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     return this.table.streams;
   }
 
+  /** Streams that are not closed. */
+  get active(): number {
+    return this.table.streams.size;
+  }
+
   get isEnded(): boolean {
     return this.#life === Life.ended;
   }
@@ -131,9 +124,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   receive(buffer: Buffer, start: number, end: number): void {
     if (this.#life === Life.ended) return;
     if (this.#keepAlive !== null) this.#keepAlive.restart(this.wheel.now);
-    this.#reader.read(buffer, start, end);
-    if (!this.#reader.isPartial && !this.#headers.isOpen) this.#partialSince = 0;
-    else if (this.#partialSince === 0) this.#partialSince = this.wheel.now;
+    this.#inbound.read(buffer, start, end);
     if (this.sender.output.queuedControlFrames > this.limits.http2QueuedControlFrames) {
       this.fail(ErrorCode.enhanceYourCalm, 'ControlFrameFlood');
     }
@@ -212,41 +203,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     this.#owner.onPeerChange();
   }
 
-  // FrameReceiver
-
-  onBadPreface(): void {
-    this.fail(ErrorCode.protocolError, 'BadPreface');
-  }
-
-  onFrameTooLarge(): void {
-    this.fail(ErrorCode.frameSizeError, 'FrameTooLarge');
-  }
-
-  onDataStart(header: FrameHeader, padding: number): void {
-    this.#messages++;
-    if (header.streamId === 0 || this.#headers.isOpen || !this.peer.isKnown)
-      this.fail(ErrorCode.protocolError, 'BadData');
-    else this.#data.start(header, padding);
-  }
-
-  onData(buffer: Buffer, start: number, end: number): void {
-    this.#data.body(buffer, start, end);
-  }
-
-  onDataEnd(): void {
-    this.#data.end();
-  }
-
-  onFrame(header: FrameHeader, buffer: Buffer, start: number): void {
-    const { type, streamId } = header;
-    if (this.#headers.isOpen && (type !== FrameType.continuation || streamId !== this.#headers.streamId)) {
-      this.fail(ErrorCode.protocolError, 'BrokenHeaderBlock');
-    } else if (!this.peer.isKnown && type !== FrameType.settings) this.fail(ErrorCode.protocolError, 'NoSettings');
-    else if (type === FrameType.headers || type === FrameType.continuation) {
-      this.#messages++;
-      this.#headers.add(header, buffer, start);
-    } else readControlFrame(this, header, buffer, start);
-  }
+  // InboundHost
 
   openPeerStream(streamId: number, isEnd: boolean): Http2Stream {
     this.table.lastPeerId = streamId;
@@ -265,8 +222,6 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     if (stream.isLocalEnded) this.#removeStream(stream);
     handler!.onEnd(trailers);
   }
-
-  // ControlHost
 
   isIdle(streamId: number): boolean {
     return this.table.isIdle(streamId);
@@ -316,11 +271,11 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
       return;
     }
     if (this.#life === Life.draining && now - this.#drainSince >= DRAIN_PING_MS) this.#finishDrain();
-    const stall = findStall(this, now, this.#partialSince);
+    const stall = findStall(this, now, this.#inbound.partialSince);
     if (stall !== null) this.fail(ErrorCode.enhanceYourCalm, stall);
     else if (this.active === 0 && this.#idleTimeoutMs > 0 && now - this.#idleSince >= this.#idleTimeoutMs)
       this.close('IdleTimeout');
-    else if (this.active > 0 && this.#keepAlive?.isDead(now, this.#messages)) {
+    else if (this.active > 0 && this.#keepAlive?.isDead(now, this.#inbound.messages)) {
       this.#end(ErrorCode.cancel, 'PingTimeout');
       this.#socket.destroy();
     }
@@ -343,7 +298,6 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     };
     const stream = new Http2Stream(id, options);
     this.table.streams.set(id, stream);
-    this.active++;
     this.guard.streams++;
     return stream;
   }
@@ -353,7 +307,6 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
     stream.isClosed = true;
     stream.pending = null;
     this.table.streams.delete(stream.id);
-    this.active--;
     if (this.active === 0) {
       this.#idleSince = this.wheel.now;
       if (this.#life === Life.refusing) this.#end(ErrorCode.noError, 'Drained');
@@ -374,7 +327,7 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   #end(code: number, reason: string): void {
     if (this.#life === Life.ended) return;
     this.#life = Life.ended;
-    this.#reader.stop();
+    this.#inbound.stop();
     this.sender.output.end();
     this.wheel.arm(this.#deadline, LINGER_MS);
     this.#abandonStreams(code, reason);
@@ -382,7 +335,6 @@ export class Http2Connection implements FrameReceiver, SenderOwner, ControlHost,
   }
 
   #abandonStreams(code: number, reason: string): void {
-    this.active = 0;
     for (const stream of this.table.takeAll()) {
       if (stream.isClosed) continue;
       stream.isClosed = true;
