@@ -2,17 +2,17 @@
  * One bound address and port of a UDP listener and the sessions that came in by it. Its replies leave from that address.
  * A change of configuration ends only the sessions whose backend is no longer the rule's.
  */
-import type dgram from 'node:dgram';
 import { type ListenFailure, udpListenProblem } from '../listeners/listen-failure.ts';
 import type { ListenerRuntime, RuleRuntime } from '../runtime.ts';
 import { chooseByWeight } from '../upstream/choose-backend.ts';
 import { hashText } from '../upstream/hash.ts';
+import type { AddressAndPort, Client, Datagram, DatagramIo, ListeningEnd } from './datagram-io.ts';
 import type { SessionList } from './session-list.ts';
 import type { SessionEnd, UdpObserver } from './udp-observer.ts';
 import { type SessionHost, UdpSession } from './udp-session.ts';
-import { listenOn, type ListeningAddress } from './udp-socket.ts';
 
-export interface UdpPortOptions extends ListeningAddress {
+export interface UdpPortOptions extends AddressAndPort {
+  readonly io: DatagramIo;
   readonly sessions: SessionList;
   readonly observer: UdpObserver;
   /** Uniform in [0, 1). */
@@ -23,10 +23,10 @@ export interface UdpPortOptions extends ListeningAddress {
 
 export class UdpPort implements SessionHost {
   readonly #options: UdpPortOptions;
-  readonly #byClient = new Map<string, UdpSession>();
+  readonly #byClient = new Map<string | number, UdpSession>();
   #listener: ListenerRuntime | null = null;
   #rule: RuleRuntime | null = null;
-  #socket: dgram.Socket | null = null;
+  #end: ListeningEnd | null = null;
   #isDraining = false;
 
   constructor(options: UdpPortOptions) {
@@ -34,7 +34,7 @@ export class UdpPort implements SessionHost {
   }
 
   get boundPort(): number {
-    return this.#socket?.address().port ?? 0;
+    return this.#end?.port ?? 0;
   }
 
   /** Replaced on each change of configuration. */
@@ -49,11 +49,13 @@ export class UdpPort implements SessionHost {
 
   /** Null: it receives from now on. */
   open(): ListenFailure | null {
-    const { address, port } = this.#options;
-    const socket = listenOn(this.#options, () => this.#drop('ReceiveFailed'));
-    if (socket instanceof Error) return udpListenProblem(socket, address, port);
-    this.#socket = socket;
-    socket.on('message', (message, client) => this.#receive(message, client));
+    const { io, address, port } = this.#options;
+    const end = io.listen(this.#options, {
+      onDatagram: (datagram, client) => this.#receive(datagram, client),
+      onError: () => this.#drop('ReceiveFailed'),
+    });
+    if (end instanceof Error) return udpListenProblem(end, address, port);
+    this.#end = end;
     return null;
   }
 
@@ -64,12 +66,12 @@ export class UdpPort implements SessionHost {
 
   close(reason: SessionEnd): void {
     for (const session of this.#byClient.values()) session.end(reason);
-    this.#socket?.close();
-    this.#socket = null;
+    this.#end?.close();
+    this.#end = null;
   }
 
-  reply(message: Buffer, session: UdpSession): void {
-    this.#socket?.send(message, session.clientPort, session.clientAddress);
+  reply(datagram: Datagram, session: UdpSession): void {
+    this.#end?.send(datagram, session.replyTo);
   }
 
   touch(session: UdpSession): void {
@@ -85,18 +87,18 @@ export class UdpPort implements SessionHost {
     return this.#options.now();
   }
 
-  #receive(message: Buffer, client: dgram.RemoteInfo): void {
-    const key = `${client.address} ${client.port}`;
+  #receive(datagram: Datagram, client: Client): void {
+    const { key } = client;
     let session = this.#byClient.get(key) ?? null;
     if (session !== null && !session.hasEndpoint) {
       session.end('EndpointGone');
       session = null;
     }
     session ??= this.#begin(key, client);
-    session?.forward(message);
+    session?.forward(datagram);
   }
 
-  #begin(key: string, client: dgram.RemoteInfo): UdpSession | null {
+  #begin(key: string | number, client: Client): UdpSession | null {
     const listener = this.#listener;
     const rule = this.#rule;
     // From port 0 there is nobody to answer to (RFC 768), and the kernel would refuse to send there.
@@ -108,9 +110,9 @@ export class UdpPort implements SessionHost {
     const { backend } = choice;
     const endpoint = backend.pick({ tried: [], affinity: hashText(client.address), sticky: '' });
     if (endpoint === null) return this.#drop('NoEndpoint');
-    const { sessions, observer } = this.#options;
+    const { io, sessions, observer } = this.#options;
     sessions.makeRoom();
-    const session = UdpSession.open({ key, client, listener, rule, backend, endpoint }, this);
+    const session = UdpSession.open({ io, key, client, listener, rule, backend, endpoint }, this);
     if (session === null) {
       // Without file descriptors somebody has to give one up.
       sessions.evict();

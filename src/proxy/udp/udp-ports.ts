@@ -9,6 +9,7 @@ import { isUdpHeldByOthers } from '../../lib/port-owner.ts';
 import type { Limits } from '../limits.ts';
 import { type ListenFailure, udpListenProblem } from '../listeners/listen-failure.ts';
 import type { ListenerRuntime } from '../runtime.ts';
+import { type DatagramIo, openDatagramIo } from './datagram-io.ts';
 import { SessionList } from './session-list.ts';
 import { UdpPort, type UdpPortOptions } from './udp-port.ts';
 
@@ -38,6 +39,8 @@ export class UdpPorts {
   readonly #options: UdpPortsOptions;
   readonly #sessions: SessionList;
   readonly #open = new Map<string, UdpPort>();
+  /** From the first port on. */
+  #io: DatagramIo | null = null;
   #listeners: readonly ListenerRuntime[] = [];
 
   constructor(options: UdpPortsOptions) {
@@ -95,6 +98,8 @@ export class UdpPorts {
   close(): void {
     for (const port of this.#open.values()) port.close('Shutdown');
     this.#open.clear();
+    this.#io?.close();
+    this.#io = null;
     this.#sessions.close();
   }
 
@@ -122,7 +127,8 @@ export class UdpPorts {
     // Workers share a port, and so do the sockets for one and for all addresses; other processes must not.
     if (!this.#options.othersMayShare && isUdpHeldByOthers(address, number))
       return udpListenProblem(inUse, address, number);
-    const port = new UdpPort({ ...this.#options, sessions: this.#sessions, address, port: number });
+    const io = (this.#io ??= openDatagramIo());
+    const port = new UdpPort({ ...this.#options, io, sessions: this.#sessions, address, port: number });
     port.serve(listener);
     const failure = port.open();
     if (failure === null) this.#open.set(key, port);

@@ -2,15 +2,14 @@
  * One client of a UDP listener and the endpoint that answers it: a connected socket of its own, so that the kernel lets only
  * that endpoint answer. Never says anything by itself. Knows neither routing nor other sessions.
  */
-import type dgram from 'node:dgram';
 import type { BackendRuntime, EndpointRuntime, ListenerRuntime, RuleRuntime } from '../runtime.ts';
+import type { Client, ConnectedEnd, Datagram, DatagramIo, ReplyTo } from './datagram-io.ts';
 import type { Listed } from './session-list.ts';
 import type { FinishedSession, SessionCounts, SessionEnd } from './udp-observer.ts';
-import { connectTo } from './udp-socket.ts';
 
 /** What a session needs of its port. */
 export interface SessionHost {
-  reply(message: Buffer, session: UdpSession): void;
+  reply(datagram: Datagram, session: UdpSession): void;
   /** A datagram came or went. */
   touch(session: UdpSession): void;
   onSessionEnd(session: UdpSession): void;
@@ -18,9 +17,10 @@ export interface SessionHost {
 }
 
 export interface SessionParts {
+  readonly io: DatagramIo;
   /** Of the client in its port. */
-  readonly key: string;
-  readonly client: { readonly address: string; readonly port: number };
+  readonly key: string | number;
+  readonly client: Client;
   readonly listener: ListenerRuntime;
   readonly rule: RuleRuntime;
   readonly backend: BackendRuntime;
@@ -28,7 +28,8 @@ export interface SessionParts {
 }
 
 export class UdpSession implements Listed, FinishedSession {
-  readonly key: string;
+  readonly key: string | number;
+  readonly replyTo: ReplyTo;
   readonly clientAddress: string;
   readonly clientPort: number;
   readonly listener: ListenerRuntime;
@@ -44,13 +45,14 @@ export class UdpSession implements Listed, FinishedSession {
   responseDatagrams = 0;
   responseBytes = 0;
   readonly #host: SessionHost;
-  #socket: dgram.Socket | null = null;
+  #end: ConnectedEnd | null = null;
   #counts: SessionCounts | null = null;
   /** Of the backend, when the endpoint was last found in it. */
   #revision: number;
 
   private constructor(parts: SessionParts, host: SessionHost) {
     this.key = parts.key;
+    this.replyTo = parts.client.replyTo;
     this.clientAddress = parts.client.address;
     this.clientPort = parts.client.port;
     this.listener = parts.listener;
@@ -65,15 +67,13 @@ export class UdpSession implements Listed, FinishedSession {
   /** Null where no socket can be had, mostly for want of file descriptors. */
   static open(parts: SessionParts, host: SessionHost): UdpSession | null {
     const session = new UdpSession(parts, host);
-    const { address, port } = parts.endpoint.endpoint;
-    // An ICMP error (RFC 1122 §4.1.3.3) says that nobody is there; the next datagram may find somebody who is.
-    const socket = connectTo(address, port, () => session.end('BackendUnreachable'));
-    if (socket === null) return null;
-    session.#socket = socket;
-    const peer = socket.remoteAddress();
-    socket.on('message', (message, from) => {
-      if (from.port === peer.port && from.address === peer.address) session.#receive(message);
+    const end = parts.io.connect(parts.endpoint.endpoint, {
+      onDatagram: (datagram) => session.#receive(datagram),
+      // Nobody is there; the next datagram may find somebody who is.
+      onError: () => session.end('BackendUnreachable'),
     });
+    if (end === null) return null;
+    session.#end = end;
     parts.endpoint.begin();
     return session;
   }
@@ -92,31 +92,31 @@ export class UdpSession implements Listed, FinishedSession {
   }
 
   /** To the endpoint. What the kernel does not take is lost, as on any wire. */
-  forward(message: Buffer): void {
-    if (this.#socket === null) return;
+  forward(datagram: Datagram): void {
+    if (this.#end === null) return;
     this.requestDatagrams++;
-    this.requestBytes += message.length;
-    this.#counts?.onRequest(message.length);
+    this.requestBytes += datagram.length;
+    this.#counts?.onRequest(datagram.length);
     this.#host.touch(this);
-    this.#socket.send(message);
+    this.#end.send(datagram);
   }
 
   end(reason: SessionEnd): void {
-    const socket = this.#socket;
-    if (socket === null) return;
-    this.#socket = null;
-    socket.close();
+    const end = this.#end;
+    if (end === null) return;
+    this.#end = null;
+    end.close();
     this.#host.onSessionEnd(this);
     this.endpoint.done(reason === 'BackendUnreachable' ? false : this.responseDatagrams > 0 ? true : undefined);
     this.#counts?.onEnd(this, reason);
   }
 
-  #receive(message: Buffer): void {
-    if (this.#socket === null) return;
+  #receive(datagram: Datagram): void {
+    if (this.#end === null) return;
     this.responseDatagrams++;
-    this.responseBytes += message.length;
-    this.#counts?.onResponse(message.length);
+    this.responseBytes += datagram.length;
+    this.#counts?.onResponse(datagram.length);
     this.#host.touch(this);
-    this.#host.reply(message, this);
+    this.#host.reply(datagram, this);
   }
 }

@@ -3,6 +3,7 @@
  * answer a turn later; here nothing is looked up. Knows no sessions.
  */
 import dgram from 'node:dgram';
+import type { AddressAndPort } from './datagram-io.ts';
 
 /** As Node calls it inside, with the family as a number; the public type has the form of `dns.lookup`. */
 type NumericLookup = (
@@ -17,13 +18,8 @@ const lookup = takeAsItIs as unknown as NonNullable<dgram.SocketOptions['lookup'
 /** Bursts wait here while the event loop is busy; the kernel gives less where `net.core.rmem_max` is smaller. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
-export interface ListeningAddress {
-  readonly address: string;
-  readonly port: number;
-}
-
 /** A socket that receives by the time this returns. `onError` is told whatever happens to it later. */
-export function listenOn({ address, port }: ListeningAddress, onError: () => void): dgram.Socket | Error {
+export function listenOn({ address, port }: AddressAndPort, onError: () => void): dgram.Socket | Error {
   const socket = dgram.createSocket({
     type: familyOf(address),
     // With other workers, and with the socket for all addresses.
