@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test, type TestContext } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
@@ -108,6 +109,23 @@ test('closed before its ends, it hears nothing more, and says so to none', async
   other.close();
   client.close();
   assert.equal(heard, 0);
+});
+
+test('where the kernel watches no more sockets, there is no end, and nothing stays open', async (t) => {
+  const io = KernelIo.open()!;
+  const other = dgram.createSocket('udp4');
+  t.after(() => other.close());
+  other.bind(0, '127.0.0.1');
+  await once(other, 'listening');
+  const at = { address: '127.0.0.1', port: other.address().port };
+  io.close();
+  const handlers = { onDatagram() {}, onError() {} };
+  const before = readdirSync('/proc/self/fd').length;
+  assert.equal(io.connect(at, handlers), null);
+  const refusal = io.listen({ address: '127.0.0.1', port: 0 }, handlers);
+  assert.ok(refusal instanceof Error);
+  assert.match(refusal.message, /watches no more/);
+  assert.equal(readdirSync('/proc/self/fd').length, before);
 });
 
 test('without FFI there is none, and sessions are the same', async () => {

@@ -64,13 +64,15 @@ export class KernelIo implements DatagramIo {
 
   listen(at: AddressAndPort, handlers: Handlers): ListeningEnd | Error {
     const socket = listenOn(at, () => handlers.onError());
-    return socket instanceof Error ? socket : this.#takeOver(socket, handlers);
+    if (socket instanceof Error) return socket;
+    return this.#takeOver(socket, handlers) ?? new Error('epoll_ctl: the kernel watches no more sockets');
   }
 
   connect({ address, port }: AddressAndPort, handlers: Handlers): ConnectedEnd | null {
     const socket = connectTo(address, port, () => handlers.onError());
     if (socket === null) return null;
     const end = this.#takeOver(socket, handlers);
+    if (end === null) return null;
     // What arrived between bind and connect may come from anybody; the endpoint has not been told of this socket yet.
     this.#memory.prepareDiscard();
     while (this.#calls.recvmmsg(end.fd, this.#memory.sendHeader, 1, kernel.MSG_DONTWAIT, 0n) > 0);
@@ -98,17 +100,16 @@ export class KernelIo implements DatagramIo {
     this.#calls.epoll_ctl(this.#epoll, kernel.EPOLL_CTL_DEL, fd, this.#memory.scratch);
   }
 
-  #takeOver(socket: dgram.Socket, handlers: Handlers): KernelEnd {
+  /** Null, and the socket closed, where the kernel watches no more (`fs.epoll.max_user_watches`). */
+  #takeOver(socket: dgram.Socket, handlers: Handlers): KernelEnd | null {
     const handle = handleOf(socket)!;
     handle.recvStop();
     const end = new KernelEnd({ io: this, socket, fd: handle.fd, handlers });
     this.#ends.set(end.fd, end);
     this.#memory.prepareEvent(end.fd);
-    if (this.#calls.epoll_ctl(this.#epoll, kernel.EPOLL_CTL_ADD, end.fd, this.#memory.scratch) < 0) {
-      end.close();
-      throw new Error(`epoll_ctl failed: errno ${this.#calls.errno()}`);
-    }
-    return end;
+    if (this.#calls.epoll_ctl(this.#epoll, kernel.EPOLL_CTL_ADD, end.fd, this.#memory.scratch) === 0) return end;
+    end.close();
+    return null;
   }
 
   #onWake(): void {
