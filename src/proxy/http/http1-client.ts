@@ -234,6 +234,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   }
 
   endWriting(): void {
+    this.output.flush();
     this.#socket.end();
   }
 

@@ -3,6 +3,7 @@
  * Latin1 text waits in a string, which is the cheapest thing to write; larger data goes out as one copied Buffer. Knows no message.
  */
 import type { Socket } from 'node:net';
+import { atTurnEnd, type AtTurnEnd } from '../../lib/turn-end.ts';
 import { waitingBytes, writeText } from './direct-write.ts';
 import { readLatin1, writeLatin1 } from './latin1.ts';
 import { SLAB_BYTES, takeSlab } from './slab-pool.ts';
@@ -10,9 +11,10 @@ import { SLAB_BYTES, takeSlab } from './slab-pool.ts';
 /** Up to this much is gathered as text; above it a Buffer is cheaper. */
 const TEXT_BYTES = 16 * 1024;
 
-export class Http1Output {
+export class Http1Output implements AtTurnEnd {
   readonly #socket: Socket;
   #text = '';
+  #isQueued = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -54,6 +56,21 @@ export class Http1Output {
     if (text === '') return waitingBytes(this.#socket) === 0 || isBelowMark(this.#socket);
     this.#text = '';
     return this.#isTaken(writeText(this.#socket, text));
+  }
+
+  /** Writes what was gathered when this turn has read all there is: for ends, after which nobody waits for room. */
+  flushLater(): void {
+    // Answers to requests that came together add up.
+    if (this.#text.length > TEXT_BYTES) this.flush();
+    else if (!this.#isQueued) {
+      this.#isQueued = true;
+      atTurnEnd(this);
+    }
+  }
+
+  onTurnEnd(): void {
+    this.#isQueued = false;
+    if (!this.#socket.destroyed) this.flush();
   }
 
   /** A write as large as the high water mark is reported as too much even where the kernel took it whole. */

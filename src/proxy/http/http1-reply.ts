@@ -114,7 +114,7 @@ export class Http1Reply implements Downstream {
     if (this.#bodyLength === BODY_UNKNOWN && this.#head.version !== '1.0') {
       this.#owner.output.add(trailers === null ? '0\r\n\r\n' : `0\r\n${trailers.text}\r\n`);
     }
-    this.#owner.output.flush();
+    this.#owner.output.flushLater();
     this.#owner.onReplyEnd(this.#isClose || this.#bodyLength === BODY_TUNNEL);
   }
 

@@ -269,6 +269,8 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
     this.#sink = null;
     this.#phase = Phase.closed;
     this.#wheel.release(this.#deadline);
+    // Of the answer before it.
+    this.output.flush();
     // A clean end would make a cut answer look whole (RFC 9112 §8).
     if (this.#connection.isTls) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
@@ -326,7 +328,6 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
     if (reply !== null && reply.hasBegun) this.onReplyReset();
     else if (this.#phase !== Phase.body || reply !== null) {
       if (rejection.status > 0) this.output.add(rejectionText(rejection));
-      this.output.flush();
       this.#linger();
     } else this.#destroy('');
     reply?.detach();
@@ -338,6 +339,7 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   #linger(): void {
     this.#phase = Phase.lingering;
     this.#remaining = LINGER_BYTES;
+    this.output.flush();
     // What a slow client has yet to take comes first.
     this.onBlocked();
     this.#socket.end(() => this.#arm(LINGER_MS));
@@ -348,6 +350,8 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
     if (this.#phase === Phase.closed) return;
     this.#phase = Phase.closed;
     this.#wheel.release(this.#deadline);
+    // An answer that ended in this turn.
+    this.output.flush();
     this.#socket.destroy();
     this.#abandon(reason);
   }

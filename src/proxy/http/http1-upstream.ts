@@ -50,7 +50,7 @@ export class Http1Upstream implements Upstream {
     this.isSent = request.bodyLength === BODY_NONE || this.isUpgrade;
     carrier.output.add(requestText(request));
     // Otherwise the head waits for the body that came with it, or for `flush`.
-    if (this.isSent || request.expectsContinue) carrier.output.flush();
+    if (this.isSent || request.expectsContinue) carrier.output.flushLater();
   }
 
   /** Whatever is called from now on is ignored. */
@@ -87,8 +87,8 @@ export class Http1Upstream implements Upstream {
     if (this.#bodyLength === BODY_UNKNOWN) {
       carrier.output.add(trailers === null ? '0\r\n\r\n' : `0\r\n${trailers.text}\r\n`);
     }
-    carrier.output.flush();
     if (this.#bodyLength === BODY_TUNNEL) carrier.endWriting();
+    else carrier.output.flushLater();
     this.isSent = true;
   }
 
