@@ -278,6 +278,25 @@ test('a new certificate serves new connections; the open ones stay', async () =>
   assert.deepEqual(counts.rejected, []);
 });
 
+test('200 renewals under load fail no handshake', async () => {
+  const { ports, counts } = createPorts();
+  const listeners = [listener('x', https('', 'a'))];
+  await ports.apply({ listeners, certificates: { a } });
+  const { port } = ports.bound[0]!;
+  const over = new AbortController();
+  let handshakes = 0;
+  const clients = Array.from({ length: 4 }, async () => {
+    for (; !over.signal.aborted; handshakes++) assert.match(await commonName(port, 'a.test'), /^(a|next)$/);
+  });
+  for (let i = 0; i < 200; i++) {
+    await ports.apply({ listeners, certificates: { a: i % 2 === 0 ? next : a } });
+    await until(() => handshakes > i, 'handshakes go on');
+  }
+  over.abort();
+  await Promise.all(clients);
+  assert.deepEqual(counts.rejected, []);
+});
+
 test('a key that does not fit is a problem of its listener; the others are served', async () => {
   const { ports } = createPorts();
   const listeners = [listener('bad', https('b.test', 'broken')), listener('good', https('a.test', 'a'))];
