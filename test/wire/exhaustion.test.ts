@@ -10,6 +10,8 @@ import { freePort, startHeadgate, type RunningHeadgate } from '../headgate.ts';
 import { gateway, gatewayClass, httpListener, httpRoute, manifests, service } from '../manifests.ts';
 import { until } from '../until.ts';
 
+/** Memory and descriptors are read from the kernel. */
+const options = { skip: process.platform === 'linux' ? false : 'there is no /proc' };
 const KIB = 1024;
 const MIB = 1024 * KIB;
 /** As many again come first: what work of this kind costs once is no cost of a connection. */
@@ -133,7 +135,7 @@ async function costOf(
   return { clients, bytes: (rssBytes() - start) / CLIENTS };
 }
 
-it('idle connections cost at most 40 KiB each, and serve on', async () => {
+it('idle connections cost at most 40 KiB each, and serve on', options, async () => {
   const files = openFiles();
   const { clients, bytes } = await costOf(async (client) => {
     client.socket.write(plain);
@@ -146,7 +148,7 @@ it('idle connections cost at most 40 KiB each, and serve on', async () => {
   await letGo(clients, files);
 });
 
-it('heads that come byte by byte cost at most 16 KiB each, and end with 408 in their time', async () => {
+it('heads that come byte by byte cost at most 16 KiB each, and end with 408 in their time', options, async () => {
   const files = openFiles();
   const { clients, bytes } = await costOf(
     (client) => void client.socket.write('GET / HTTP/1.1\r\nHost: a.test\r\nX: '),
@@ -162,7 +164,7 @@ it('heads that come byte by byte cost at most 16 KiB each, and end with 408 in t
   await letGo(clients, files);
 });
 
-describe('readers that stop', () => {
+describe('readers that stop', options, () => {
   interface Reader {
     destroy(): void;
   }
@@ -213,7 +215,7 @@ describe('readers that stop', () => {
   }
 });
 
-it('without file descriptors it does not end nor spin, and serves again when there are some', async () => {
+it('without file descriptors it does not end nor spin, and serves again when there are some', options, async () => {
   const pid = String(headgate.process.pid);
   const limit = openFiles() + 60;
   execFileSync('prlimit', ['--pid', pid, `--nofile=${limit}:`]);
