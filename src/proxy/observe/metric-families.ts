@@ -104,7 +104,7 @@ export const metricFamilies = {
   headgate_udp_dropped_datagrams_total: {
     type: 'counter',
     labels: ['address', 'port', 'reason'],
-    help: 'Datagrams of clients for which there was no session and none could begin, by reason.',
+    help: 'Datagrams that were thrown away, by reason: for want of a session, or because the kernel did not take them.',
   },
   headgate_config_version: {
     type: 'gauge',

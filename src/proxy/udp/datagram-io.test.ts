@@ -8,7 +8,7 @@ import type { AddressAndPort, Client, ConnectedEnd, DatagramIo, Handlers, Listen
 import { KernelIo } from './kernel-io.ts';
 import { portableIo } from './portable-io.ts';
 
-const nothing: Handlers = { onDatagram() {}, onError() {} };
+const nothing: Handlers = { onDatagram() {}, onError() {}, onUnsent() {} };
 
 function listen(t: TestContext, io: DatagramIo, handlers: Partial<Handlers>, address = '127.0.0.1'): ListeningEnd {
   const end = io.listen({ address, port: 0 }, { ...nothing, ...handlers });
@@ -19,7 +19,7 @@ function listen(t: TestContext, io: DatagramIo, handlers: Partial<Handlers>, add
 
 function connect(t: TestContext, io: DatagramIo, to: AddressAndPort, handlers: Partial<Handlers>): ConnectedEnd {
   const end = io.connect(to, { ...nothing, ...handlers });
-  assert.ok(end !== null);
+  assert.ok(typeof end === 'object');
   t.after(() => end.close());
   return end;
 }
@@ -109,6 +109,36 @@ for (const [name, open] of Object.entries(ios)) {
     ends.push(connect(t, io, to, { onError: () => errors++ }));
     client.send('ask', front.port);
     await until(() => errors > 0, 'the refusal is told');
+  });
+
+  test(`${name}: what the kernel refuses to send is told, as an error to nobody`, async (t) => {
+    const io = start(t);
+    const [backend, old] = [await peer(t), await peer(t)];
+    const told: string[] = [];
+    const tell = (who: string) => ({
+      onUnsent: () => void told.push(`${who} unsent`),
+      onError: () => void told.push(`${who} error`),
+    });
+    let replyTo: object | null = null;
+    const front = listen(t, io, { ...tell('front'), onDatagram: (_, client) => void (replyTo = client.replyTo) });
+    old.send('ask', front.port);
+    await until(() => replyTo !== null, 'the client is known');
+    const back = connect(t, io, { address: '127.0.0.1', port: backend.port }, tell('back'));
+    const wide = listen(t, io, { onDatagram: (d) => (back.send(d), front.send(d, replyTo!)) }, '::1');
+    const client = await peer(t, '::1');
+    // IPv6 carries twenty bytes more than IPv4.
+    client.send(pattern(65_527), wide.port);
+    await until(() => told.length === 2, 'both are told');
+    assert.deepEqual(told, ['back unsent', 'front unsent']);
+    client.send('small', wide.port);
+    await until(() => backend.got.length === 1 && old.got.length === 1, 'both go on');
+  });
+
+  test(`${name}: where the machine has no way to the peer is not where it has no socket`, (t) => {
+    const io = start(t);
+    for (const address of ['255.255.255.255', 'not.an.address']) {
+      assert.equal(io.connect({ address, port: 9 }, nothing), 'Unreachable');
+    }
   });
 
   test(`${name}: what is closed sends nothing and hears nothing, whoever has its descriptor now`, async (t) => {

@@ -28,9 +28,14 @@ export interface Handlers {
   onDatagram(datagram: Datagram, client: Client): void;
   /** Receiving failed; from an ICMP error (RFC 1122 §4.1.3.3) a connected end learns that nobody is there. */
   onError(): void;
+  /** A datagram of this end is lost: the kernel had no room for it, no way to its peer, or found it too large. */
+  onUnsent(): void;
 }
 
-/** What is not taken at once is lost, as on any wire. After `close` both methods do nothing. */
+/** `NoSocket`: the machine has none to give. `Unreachable`: it has no way to this address. */
+export type ConnectFailure = 'NoSocket' | 'Unreachable';
+
+/** What is not taken at once is lost, as on any wire, and `onUnsent` is told. After `close` both methods do nothing. */
 export interface ListeningEnd {
   readonly port: number;
   send(datagram: Datagram, to: ReplyTo): void;
@@ -51,8 +56,7 @@ export interface AddressAndPort {
 export interface DatagramIo {
   /** Receives by the time this returns, together with the other workers on the same port. */
   listen(at: AddressAndPort, handlers: Handlers): ListeningEnd | Error;
-  /** Null where the machine has no socket to give. */
-  connect(to: AddressAndPort, handlers: Handlers): ConnectedEnd | null;
+  connect(to: AddressAndPort, handlers: Handlers): ConnectedEnd | ConnectFailure;
   /** After all of its ends. */
   close(): void;
 }

@@ -29,7 +29,10 @@ export const kernel = {
   CLOEXEC: 0o2000000,
   EINTR: 4,
   EAGAIN: 11,
+  EMSGSIZE: 90,
+  ENETUNREACH: 101,
   ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
 } as const;
 
 export type KernelCalls = NonNullable<ReturnType<typeof loadKernelCalls>>;

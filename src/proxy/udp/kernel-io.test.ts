@@ -10,6 +10,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { until } from '../../../test/until.ts';
+import { loadKernelCalls } from './kernel-calls.ts';
 import { KernelIo } from './kernel-io.ts';
 import { connectTo } from './udp-socket.ts';
 
@@ -19,7 +20,8 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 async function ask(t: TestContext, port: number, text: string): Promise<string> {
-  const socket = connectTo('127.0.0.1', port, () => {})!;
+  const socket = connectTo('127.0.0.1', port, () => {});
+  assert.ok(typeof socket === 'object');
   t.after(() => socket.close());
   socket.send(text);
   const [answer] = (await once(socket, 'message', { signal: AbortSignal.timeout(60_000) })) as [Buffer];
@@ -37,6 +39,7 @@ test('nothing that the kernel writes to is ever collected', async (t) => {
         listening.send(datagram, client.replyTo);
       },
       onError() {},
+      onUnsent() {},
     },
   ) as Exclude<ReturnType<typeof io.listen>, Error>;
   t.after(() => listening.close());
@@ -58,6 +61,7 @@ const listenInWorker = `import(${JSON.stringify(ownUrl('./kernel-io.ts'))}).then
       end.send(datagram, client.replyTo);
     },
     onError() {},
+    onUnsent() {},
   });
   parentPort.postMessage(end.port);
 })`;
@@ -89,7 +93,7 @@ for (const [how, stop] of Object.entries({
 test('closed before its ends, it hears nothing more, and says so to none', async (t) => {
   const io = KernelIo.open()!;
   let heard = 0;
-  const end = io.listen({ address: '127.0.0.1', port: 0 }, { onDatagram: () => heard++, onError() {} });
+  const end = io.listen({ address: '127.0.0.1', port: 0 }, { onDatagram: () => heard++, onError() {}, onUnsent() {} });
   assert.ok(!(end instanceof Error));
   io.close();
   io.close();
@@ -98,7 +102,7 @@ test('closed before its ends, it hears nothing more, and says so to none', async
   const told: number[] = [];
   const other = after.listen(
     { address: '127.0.0.1', port: 0 },
-    { onDatagram: (d) => told.push(d.length), onError() {} },
+    { onDatagram: (d) => told.push(d.length), onError() {}, onUnsent() {} },
   );
   assert.ok(!(other instanceof Error));
   const client = dgram.createSocket('udp4');
@@ -119,13 +123,58 @@ test('where the kernel watches no more sockets, there is no end, and nothing sta
   await once(other, 'listening');
   const at = { address: '127.0.0.1', port: other.address().port };
   io.close();
-  const handlers = { onDatagram() {}, onError() {} };
+  const handlers = { onDatagram() {}, onError() {}, onUnsent() {} };
   const before = readdirSync('/proc/self/fd').length;
-  assert.equal(io.connect(at, handlers), null);
+  assert.equal(io.connect(at, handlers), 'NoSocket');
   const refusal = io.listen({ address: '127.0.0.1', port: 0 }, handlers);
   assert.ok(refusal instanceof Error);
   assert.match(refusal.message, /watches no more/);
   assert.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+test('what the kernel answers says whether somebody is there', async () => {
+  const calls = loadKernelCalls()!;
+  let errno = 0;
+  const callOf = (call: () => number) => Object.assign(call, { pointer: 0n });
+  const failing = { ...calls, sendmsg: callOf(() => -1), errno: () => errno };
+  for (const [name, number, sending, receiving] of [
+    ['EAGAIN', 11, 'unsent', ''],
+    // The path takes less at once (RFC 1191): the kernel remembers, and cuts what comes next.
+    ['EMSGSIZE', 90, 'unsent', ''],
+    ['ENOBUFS', 105, 'unsent', 'error'],
+    ['ECONNREFUSED', 111, 'unsent error', 'error'],
+    ['ENETUNREACH', 101, 'unsent error', 'error'],
+    ['EHOSTUNREACH', 113, 'unsent error', 'error'],
+  ] as const) {
+    errno = number;
+    const peer = dgram.createSocket('udp4');
+    peer.bind(0, '127.0.0.1');
+    await once(peer, 'listening');
+    const told: string[] = [];
+    const handlers = { onDatagram() {}, onError: () => told.push('error'), onUnsent: () => told.push('unsent') };
+    const at = { address: '127.0.0.1', port: peer.address().port };
+    const sender = KernelIo.open(failing)!;
+    const end = sender.connect(at, handlers);
+    assert.ok(typeof end === 'object');
+    let asked = 0;
+    const front = sender.listen(
+      { address: '127.0.0.1', port: 0 },
+      { ...handlers, onDatagram: (datagram) => void (end.send(datagram), asked++) },
+    );
+    assert.ok(!(front instanceof Error));
+    peer.send('ask', front.port, '127.0.0.1');
+    await until(() => asked === 1, 'it sends');
+    assert.equal(told.join(' '), sending, name);
+    told.length = 0;
+    let received = 0;
+    const receiver = KernelIo.open({ ...failing, recvmmsg: callOf(() => (received++, -1)) })!;
+    const deaf = receiver.listen({ address: '127.0.0.1', port: 0 }, handlers);
+    assert.ok(!(deaf instanceof Error));
+    peer.send('lost', deaf.port, '127.0.0.1');
+    await until(() => received > 0, 'it receives');
+    assert.equal(told[0] ?? '', receiving, name);
+    for (const open of [end, front, deaf, sender, receiver, peer]) open.close();
+  }
 });
 
 test('without FFI there is none, and sessions are the same', async () => {

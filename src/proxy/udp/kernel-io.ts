@@ -6,6 +6,7 @@ import type dgram from 'node:dgram';
 import type {
   AddressAndPort,
   ConnectedEnd,
+  ConnectFailure,
   Datagram,
   DatagramIo,
   Handlers,
@@ -17,6 +18,10 @@ import { EVENTS, KernelMemory, type Slot, SLOTS } from './kernel-memory.ts';
 import { connectTo, listenOn } from './udp-socket.ts';
 
 const SEND_FLAGS = kernel.MSG_DONTWAIT | kernel.MSG_NOSIGNAL;
+
+/** No error of the socket: with EMSGSIZE the path takes less at once (RFC 1191), and the kernel cuts what comes next. */
+const passing: ReadonlySet<number> = new Set([kernel.EAGAIN, kernel.EINTR, kernel.EMSGSIZE]);
+const unreachable: ReadonlySet<number> = new Set([kernel.ECONNREFUSED, kernel.ENETUNREACH, kernel.EHOSTUNREACH]);
 
 export class KernelIo implements DatagramIo {
   readonly #calls: KernelCalls;
@@ -40,8 +45,7 @@ export class KernelIo implements DatagramIo {
    * its descriptor we put the epoll instance of all ends: that becomes readable as soon as one of them is, Node tries to receive
    * from it, fails (ENOTSOCK), and tells us. Node owns the descriptor, hence closes it however the thread ends.
    */
-  static open(): KernelIo | null {
-    const calls = loadKernelCalls();
+  static open(calls = loadKernelCalls()): KernelIo | null {
     if (calls === null) return null;
     const socket = listenOn({ address: '127.0.0.1', port: 0 }, () => {});
     if (socket instanceof Error) return null;
@@ -68,11 +72,11 @@ export class KernelIo implements DatagramIo {
     return this.#takeOver(socket, handlers) ?? new Error('epoll_ctl: the kernel watches no more sockets');
   }
 
-  connect({ address, port }: AddressAndPort, handlers: Handlers): ConnectedEnd | null {
+  connect({ address, port }: AddressAndPort, handlers: Handlers): ConnectedEnd | ConnectFailure {
     const socket = connectTo(address, port, () => handlers.onError());
-    if (socket === null) return null;
+    if (typeof socket === 'string') return socket;
     const end = this.#takeOver(socket, handlers);
-    if (end === null) return null;
+    if (end === null) return 'NoSocket';
     // What arrived between bind and connect may come from anybody; the endpoint has not been told of this socket yet.
     this.#memory.prepareDiscard();
     while (this.#calls.recvmmsg(end.fd, this.#memory.sendHeader, 1, kernel.MSG_DONTWAIT, 0n) > 0);
@@ -90,8 +94,10 @@ export class KernelIo implements DatagramIo {
     this.#memory.prepare(slot);
     if (to !== null) this.#memory.prepareName(to);
     if (this.#calls.sendmsg(end.fd, this.#memory.sendHeader, SEND_FLAGS) >= 0) return;
-    // The answer to an earlier datagram, which this call has taken from the socket.
-    if (this.#calls.errno() === kernel.ECONNREFUSED) end.handlers.onError();
+    const errno = this.#calls.errno();
+    end.handlers.onUnsent();
+    // Perhaps the answer to an earlier datagram, which this call has taken from the socket.
+    if (to === null && unreachable.has(errno)) end.handlers.onError();
   }
 
   /** For ends alone. */
@@ -128,8 +134,7 @@ export class KernelIo implements DatagramIo {
     memory.reset();
     const count = this.#calls.recvmmsg(end.fd, memory.headers, SLOTS, kernel.MSG_DONTWAIT, 0n);
     if (count < 0) {
-      const errno = this.#calls.errno();
-      if (errno !== kernel.EAGAIN && errno !== kernel.EINTR) end.handlers.onError();
+      if (!passing.has(this.#calls.errno())) end.handlers.onError();
       return;
     }
     memory.received(count);

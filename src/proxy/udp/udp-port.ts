@@ -53,6 +53,7 @@ export class UdpPort implements SessionHost {
     const end = io.listen(this.#options, {
       onDatagram: (datagram, client) => this.#receive(datagram, client),
       onError: () => this.#drop('ReceiveFailed'),
+      onUnsent: () => this.onUnsent(),
     });
     if (end instanceof Error) return udpListenProblem(end, address, port);
     this.#end = end;
@@ -72,6 +73,10 @@ export class UdpPort implements SessionHost {
 
   reply(datagram: Datagram, session: UdpSession): void {
     this.#end?.send(datagram, session.replyTo);
+  }
+
+  onUnsent(): void {
+    this.#drop('SendFailed');
   }
 
   touch(session: UdpSession): void {
@@ -111,13 +116,14 @@ export class UdpPort implements SessionHost {
     const endpoint = backend.pick({ tried: [], affinity: hashText(client.address), sticky: '' });
     if (endpoint === null) return this.#drop('NoEndpoint');
     const { io, sessions, observer } = this.#options;
-    sessions.makeRoom();
     const session = UdpSession.open({ io, key, client, listener, rule, backend, endpoint }, this);
-    if (session === null) {
+    if (session === 'Unreachable') return this.#drop('BackendUnreachable');
+    if (session === 'NoSocket') {
       // Without file descriptors somebody has to give one up.
       sessions.evict();
-      return this.#drop('NoSocket');
+      return this.#drop(session);
     }
+    sessions.makeRoom();
     session.count(observer.onSessionStart(session));
     this.#byClient.set(key, session);
     sessions.add(session);

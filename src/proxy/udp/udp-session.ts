@@ -3,13 +3,15 @@
  * that endpoint answer. Never says anything by itself. Knows neither routing nor other sessions.
  */
 import type { BackendRuntime, EndpointRuntime, ListenerRuntime, RuleRuntime } from '../runtime.ts';
-import type { Client, ConnectedEnd, Datagram, DatagramIo, ReplyTo } from './datagram-io.ts';
+import type { Client, ConnectedEnd, ConnectFailure, Datagram, DatagramIo, ReplyTo } from './datagram-io.ts';
 import type { Listed } from './session-list.ts';
 import type { FinishedSession, SessionCounts, SessionEnd } from './udp-observer.ts';
 
 /** What a session needs of its port. */
 export interface SessionHost {
   reply(datagram: Datagram, session: UdpSession): void;
+  /** A datagram to the endpoint is lost. */
+  onUnsent(): void;
   /** A datagram came or went. */
   touch(session: UdpSession): void;
   onSessionEnd(session: UdpSession): void;
@@ -64,17 +66,21 @@ export class UdpSession implements Listed, FinishedSession {
     this.startedAt = host.now();
   }
 
-  /** Null where no socket can be had, mostly for want of file descriptors. */
-  static open(parts: SessionParts, host: SessionHost): UdpSession | null {
+  static open(parts: SessionParts, host: SessionHost): UdpSession | ConnectFailure {
     const session = new UdpSession(parts, host);
     const end = parts.io.connect(parts.endpoint.endpoint, {
       onDatagram: (datagram) => session.#receive(datagram),
       // Nobody is there; the next datagram may find somebody who is.
       onError: () => session.end('BackendUnreachable'),
+      onUnsent: () => host.onUnsent(),
     });
-    if (end === null) return null;
-    session.#end = end;
+    if (end === 'NoSocket') return end;
     parts.endpoint.begin();
+    if (end === 'Unreachable') {
+      parts.endpoint.done(false);
+      return end;
+    }
+    session.#end = end;
     return session;
   }
 

@@ -3,7 +3,7 @@
  * answer a turn later; here nothing is looked up. Knows no sessions.
  */
 import dgram from 'node:dgram';
-import type { AddressAndPort } from './datagram-io.ts';
+import type { AddressAndPort, ConnectFailure } from './datagram-io.ts';
 
 /** As Node calls it inside, with the family as a number; the public type has the form of `dns.lookup`. */
 type NumericLookup = (
@@ -38,23 +38,33 @@ export function listenOn({ address, port }: AddressAndPort, onError: () => void)
   return failure ?? new Error('the socket was not bound at once');
 }
 
-/** A socket of its own that is connected to one peer by the time this returns; null where the machine has none to give. */
-export function connectTo(address: string, port: number, onError: (error: Error) => void): dgram.Socket | null {
+/** A socket of its own that is connected to one peer by the time this returns. */
+export function connectTo(address: string, port: number, onError: () => void): dgram.Socket | ConnectFailure {
   const socket = dgram.createSocket({ type: familyOf(address), lookup });
   let isOpen = false;
-  socket.on('error', (error) => {
-    if (isOpen) onError(error);
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    // The path takes less at once (RFC 1191): the kernel remembers, and cuts what comes next.
+    if (isOpen && error.code !== 'EMSGSIZE') onError();
   });
   try {
     socket.connect(port, address);
     // Throws unless connected. What arrived between bind and connect may come from anybody, so the peer's name is needed.
     socket.remoteAddress();
   } catch {
+    const failure = isBound(socket) ? 'Unreachable' : 'NoSocket';
     socket.close();
-    return null;
+    return failure;
   }
   isOpen = true;
   return socket;
+}
+
+function isBound(socket: dgram.Socket): boolean {
+  try {
+    return socket.address().port > 0;
+  } catch {
+    return false;
+  }
 }
 
 function familyOf(address: string): 'udp4' | 'udp6' {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
 import os from 'node:os';
 import { test, type TestContext } from 'node:test';
 import { until } from '../../../test/until.ts';
@@ -128,6 +129,34 @@ test('a datagram that nobody takes is counted, and nothing comes back', async (t
   await proxy.apply(configOf({ one: 1 }), { one: [one.endpoint] });
   assert.equal((await client.ask('q', proxy.port)).text, 'one q');
   assert.equal(client.unasked, 0);
+});
+
+test('a backend that the machine has no way to costs nobody else a session', async (t) => {
+  const proxy = new UdpProxy(t, { udpSessions: 1 });
+  const one = await startBackend(t, 'one');
+  await proxy.apply(configOf({ one: 1 }), { one: [one.endpoint] });
+  const [client, other] = [await UdpClient.start(t), await UdpClient.start(t)];
+  await client.ask('q', proxy.port);
+  // Nobody may connect to the address of all.
+  const away = { ...one.endpoint, address: '255.255.255.255' };
+  await proxy.apply(configOf({ one: 1, away: 1_000_000 }), { away: [away] });
+  other.send('q', proxy.port);
+  const dropped = () => proxy.metric('headgate_udp_dropped_datagrams_total', 'reason="BackendUnreachable"');
+  await until(() => dropped() === 1, 'it is counted');
+  assert.equal((await client.ask('q', proxy.port)).text, 'one q');
+  assert.deepEqual([one.peers.size, proxy.logged], [1, []]);
+});
+
+test('what the kernel does not take is counted', async (t) => {
+  const proxy = new UdpProxy(t);
+  const one = await startBackend(t, 'one');
+  await proxy.apply(configOf({ one: 1 }, 0, ['::1']), { one: [one.endpoint] });
+  const client = dgram.createSocket('udp6');
+  t.after(() => client.close());
+  // IPv6 carries twenty bytes more than IPv4.
+  client.send(Buffer.alloc(65_527), proxy.port, '::1');
+  await until(() => proxy.metric('headgate_udp_dropped_datagrams_total', 'reason="SendFailed"') === 1, 'it is counted');
+  assert.deepEqual(proxy.logged, []);
 });
 
 test('a session without datagrams ends', async (t) => {
