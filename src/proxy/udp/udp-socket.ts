@@ -12,7 +12,9 @@ type NumericLookup = (
   callback: (error: Error | null, address: string, family: number) => void,
 ) => void;
 
-const takeAsItIs: NumericLookup = (address, family, callback) => callback(null, address, family);
+/** The one name that needs no looking up (RFC 6761 §6.3); backends are mapped to it by hand. */
+const takeAsItIs: NumericLookup = (address, family, callback) =>
+  callback(null, address === 'localhost' ? '127.0.0.1' : address, family);
 const lookup = takeAsItIs as unknown as NonNullable<dgram.SocketOptions['lookup']>;
 
 /** Bursts wait here while the event loop is busy; the kernel gives less where `net.core.rmem_max` is smaller. */

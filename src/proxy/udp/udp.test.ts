@@ -131,6 +131,14 @@ test('a datagram that nobody takes is counted, and nothing comes back', async (t
   assert.equal(client.unasked, 0);
 });
 
+test('a backend mapped to localhost is found', async (t) => {
+  const proxy = new UdpProxy(t);
+  const one = await startBackend(t, 'one');
+  await proxy.apply(configOf({ one: 1 }), { one: [{ ...one.endpoint, address: 'localhost' }] });
+  const client = await UdpClient.start(t);
+  assert.equal((await client.ask('q', proxy.port)).text, 'one q');
+});
+
 test('a backend that the machine has no way to costs nobody else a session', async (t) => {
   const proxy = new UdpProxy(t, { udpSessions: 1 });
   const one = await startBackend(t, 'one');
