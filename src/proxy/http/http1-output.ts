@@ -24,6 +24,16 @@ export class Http1Output implements AtTurnEnd {
     return this.#text === '';
   }
 
+  /** The peer does not take what was written: wait for `drain`. */
+  get isBlocked(): boolean {
+    return waitingBytes(this.#socket) > 0 && !isBelowMark(this.#socket);
+  }
+
+  /** Nothing of it is here any more. */
+  get isTaken(): boolean {
+    return this.#text === '' && waitingBytes(this.#socket) === 0;
+  }
+
   /** Gathers text; nothing is written yet. */
   add(text: string): void {
     this.#text += text;
@@ -42,20 +52,20 @@ export class Http1Output implements AtTurnEnd {
       const bytes = Buffer.allocUnsafe(length);
       writeLatin1(bytes, text);
       buffer.copy(bytes, text.length, start, end);
-      return this.#isTaken(this.#socket.write(bytes));
+      return this.#isRoom(this.#socket.write(bytes));
     }
     const slab = takeSlab();
     writeLatin1(slab.buffer, text);
     buffer.copy(slab.buffer, text.length, start, end);
-    return this.#isTaken(this.#socket.write(slab.buffer.subarray(0, length), slab.release));
+    return this.#isRoom(this.#socket.write(slab.buffer.subarray(0, length), slab.release));
   }
 
   /** Writes what was gathered. False as in `data`. */
   flush(): boolean {
     const text = this.#text;
-    if (text === '') return waitingBytes(this.#socket) === 0 || isBelowMark(this.#socket);
+    if (text === '') return !this.isBlocked;
     this.#text = '';
-    return this.#isTaken(writeText(this.#socket, text));
+    return this.#isRoom(writeText(this.#socket, text));
   }
 
   /** Writes what was gathered when this turn has read all there is: for ends, after which nobody waits for room. */
@@ -74,7 +84,7 @@ export class Http1Output implements AtTurnEnd {
   }
 
   /** A write as large as the high water mark is reported as too much even where the kernel took it whole. */
-  #isTaken(wasBelowMark: boolean): boolean {
+  #isRoom(wasBelowMark: boolean): boolean {
     return wasBelowMark || waitingBytes(this.#socket) === 0;
   }
 

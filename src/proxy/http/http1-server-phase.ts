@@ -9,9 +9,11 @@ export const Phase = {
   /** An upgrade was asked for and not yet answered. */
   upgrading: 3,
   tunnel: 4,
+  /** The answer is out, but the client has yet to take it: requests behind it wait. */
+  untaken: 5,
   /** The answer is out and was the last; what still comes is dropped. */
-  lingering: 5,
-  closed: 6,
+  lingering: 6,
+  closed: 7,
 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];
 

@@ -309,12 +309,10 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   }
 
   #nextRequest(): void {
-    this.#phase = Phase.head;
-    this.#head = null;
-    if ((this.#isDraining || this.#isHalfClosed) && this.#held.isEmpty) {
-      this.#linger();
-      return;
-    }
+    if ((this.#isDraining || this.#isHalfClosed) && this.#held.isEmpty) return this.#linger();
+    // Answers to a client that sends requests and reads nothing must not pile up.
+    this.#phase = this.output.isBlocked ? Phase.untaken : Phase.head;
+    if (this.#phase === Phase.untaken) return this.onBlocked();
     this.#arm(this.#limits.idleTimeoutMs);
     this.#resumeHeld();
   }
@@ -369,7 +367,10 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
     else if (this.#phase === Phase.busy) {
       this.#isHalfClosed = true;
       this.#watchProgress();
-    } else this.#destroy('ClientClosed');
+    } else if (this.#phase === Phase.untaken) this.#isHalfClosed = true;
+    else if (this.#phase === Phase.head && !this.output.isTaken) this.#linger();
+    // What lingers closes when it has been taken.
+    else if (this.#phase !== Phase.lingering) this.#destroy('ClientClosed');
   }
 
   #watchProgress(): void {
@@ -384,7 +385,8 @@ export class Http1ServerConnection implements ReplyOwner, DeadlineOwner {
   }
 
   #onDrain(): void {
-    if (this.#phase === Phase.body && !this.#isPaused) this.#arm(this.#limits.bodyIdleTimeoutMs);
+    if (this.#phase === Phase.untaken) this.#nextRequest();
+    else if (this.#phase === Phase.body && !this.#isPaused) this.#arm(this.#limits.bodyIdleTimeoutMs);
     else if (this.#isHalfClosed) this.#watchProgress();
     else if (this.#phase === Phase.busy || this.#phase === Phase.tunnel) this.#wheel.disarm(this.#deadline);
     this.#sink?.onDownstreamDrain();

@@ -164,6 +164,8 @@ export interface TestProxyOptions {
   readonly wheel?: DeadlineWheel;
   /** What is read reaches the codec in pieces of this many bytes. */
   readonly pieceBytes?: number;
+  /** Answers each request at once, instead of the backend. */
+  readonly answer?: (reply: Downstream) => void;
 }
 
 export class TestProxy {
@@ -175,8 +177,10 @@ export class TestProxy {
   port = 0;
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  readonly #answer: TestProxyOptions['answer'];
 
   constructor(options: TestProxyOptions) {
+    this.#answer = options.answer;
     const limits = { ...defaultLimits, ...options.limits };
     const wheel = options.wheel ?? new DeadlineWheel();
     this.pool = new Http1Pool({ host: '127.0.0.1', port: options.backendPort, limits, wheel });
@@ -204,6 +208,10 @@ export class TestProxy {
       onRequest: (head, downstream) => {
         this.heads.push(head);
         const relay = new Relay(downstream, this.log);
+        if (this.#answer !== undefined) {
+          this.#answer(downstream);
+          return relay;
+        }
         relay.upstream = this.pool.open(head, relay);
         relay.upstream.flush();
         return relay;

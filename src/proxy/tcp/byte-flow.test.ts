@@ -82,6 +82,14 @@ test('within a turn a large piece does not overtake a small one', async (t) => {
   assert.ok(received === `smallsmall${String(large)}small`, received.slice(0, 20));
 });
 
+test('what is read within a turn is not gathered without end', async (t) => {
+  const { flow, sink } = await flowing(t);
+  // As of a TLS socket, which hands out one record after the other.
+  const record = Buffer.alloc(16 * 1024, 'r');
+  for (let i = 0; i < 10; i++) flow.receive(record, 0, record.length);
+  assert.ok(sink.bytesWritten >= 9 * record.length, `${sink.bytesWritten} bytes have left`);
+});
+
 test('a reader that does not read stops the source, however small the pieces', async (t) => {
   const { flow, writer, reader, sink } = await flowing(t);
   const piece = Buffer.alloc(1000, 'm');

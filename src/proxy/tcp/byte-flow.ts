@@ -63,12 +63,13 @@ export class ByteFlow implements Receiver, AtTurnEnd {
     this.bytes += end - start;
     this.#onBytes(end - start);
     const text = this.#text;
+    // A TLS socket hands out as much as two megabytes in a turn, a record at a time.
+    if (text.length + end - start > TEXT_BYTES) this.onTurnEnd();
     if (end - start <= TEXT_BYTES) {
-      this.#text = text + readLatin1(buffer, start, end);
+      this.#text += readLatin1(buffer, start, end);
       if (text === '') atTurnEnd(this);
       return;
     }
-    if (text !== '') this.onTurnEnd();
     if (!write(sink, buffer.subarray(start, end))) this.#pause();
   }
 
