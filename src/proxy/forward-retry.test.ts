@@ -81,6 +81,16 @@ test('a kept-alive connection that was closed as we wrote is retried once, for i
   assert.equal(post.downstream.status, 502);
 });
 
+test('a request that had not left is retried whatever its method, three times', () => {
+  const scene = new Scene();
+  const { downstream } = scene.request({ method: 'POST' });
+  for (let i = 0; i < scene.tries.length; i++) {
+    scene.tries[i]!.sink.onUpstreamError({ kind: 'Closed', message: '', isReused: true, isUnsent: true });
+  }
+  assert.equal(scene.tries.length, 4);
+  assert.equal(downstream.status, 502);
+});
+
 test('a refused stream is retried whatever its method', () => {
   const scene = new Scene();
   const { downstream } = scene.request({ method: 'POST' });

@@ -50,6 +50,7 @@ export function decideOnError(run: ExchangeRun, error: UpstreamError): RetryDeci
       if (run.retries - run.ruleRetries < MAX_REFUSED) return free;
       return mayCount ? counted : none;
     case 'Closed':
+      if (error.isUnsent && run.retries - run.ruleRetries < MAX_REFUSED) return free;
       // RFC 9112 §9.3.1: a kept-alive connection may be closed just as we write to it.
       if (!isIdempotent(run.method)) return none;
       if (error.isReused && !run.hasUsedFreeRetry) {

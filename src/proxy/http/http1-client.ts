@@ -58,6 +58,8 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
   #served = 0;
   #isPaused = false;
   #hasResponseBytes = false;
+  /** Of the output, when the request began. */
+  #writesBefore = 0;
   #isPersistent = false;
   /** The deadline guards a write: what waited when it was armed. */
   #stalledBytes = 0;
@@ -84,6 +86,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
     this.#phase = Phase.head;
     this.#hasResponseBytes = false;
     this.#informational = 0;
+    this.#writesBefore = this.output.writes;
     const upstream = new Http1Upstream(this, request, sink);
     this.#request = upstream;
     return upstream;
@@ -104,6 +107,7 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
           this.#drop();
           return;
         case Phase.head:
+          if (this.#isUnsent) return this.#drop();
           start = this.#readHead(buffer, start, end);
           break;
         case Phase.fixed:
@@ -299,7 +303,12 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
     if (this.#request === null) return this.#destroy();
     const message = this.#error?.message ?? 'connection closed';
     if (!this.isConnected) this.#fail(isTlsFailure(this.#options.target, this.#error) ? 'Tls' : 'Connect', message);
-    else this.#fail(this.#hasResponseBytes ? 'Reset' : 'Closed', message);
+    else this.#fail(this.#hasResponseBytes && !this.#isUnsent ? 'Reset' : 'Closed', message);
+  }
+
+  /** The request still waits for the end of the turn: what comes was not meant for it. */
+  get #isUnsent(): boolean {
+    return this.output.writes === this.#writesBefore;
   }
 
   #fail(kind: UpstreamError['kind'], message: string): void {
@@ -308,7 +317,9 @@ export class Http1ClientConnection implements UpstreamCarrier, DeadlineOwner {
     this.#destroy();
     if (request === null) return;
     request.detach();
-    request.sink.onUpstreamError({ kind, message, isReused: this.#served > 0 });
+    const isReused = this.#served > 0;
+    const unsent = isReused && this.#isUnsent ? { isUnsent: true } : {};
+    request.sink.onUpstreamError({ kind, message, isReused, ...unsent });
   }
 
   #destroy(): void {

@@ -13,6 +13,8 @@ const TEXT_BYTES = 16 * 1024;
 
 export class Http1Output implements AtTurnEnd {
   readonly #socket: Socket;
+  /** Counted, so that who asks again knows whether anything has left meanwhile. */
+  writes = 0;
   #text = '';
   #isQueued = false;
 
@@ -48,6 +50,7 @@ export class Http1Output implements AtTurnEnd {
       return true;
     }
     this.#text = '';
+    this.writes++;
     if (length > SLAB_BYTES) {
       const bytes = Buffer.allocUnsafe(length);
       writeLatin1(bytes, text);
@@ -65,6 +68,7 @@ export class Http1Output implements AtTurnEnd {
     const text = this.#text;
     if (text === '') return !this.isBlocked;
     this.#text = '';
+    this.writes++;
     return this.#isRoom(writeText(this.#socket, text));
   }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type BackendConnection, RawClient, RecordingBackend, TestProxy, until } from './http1-testing.ts';
+import type { ResponseSink } from './streams.ts';
 
 let answers: Map<string, string>;
 let afterAnswer: (connection: BackendConnection) => void;
@@ -228,4 +229,31 @@ describe('a backend that goes away', () => {
     assert.deepEqual(proxy.log, ['upstream Connect']);
     client.socket.destroy();
   });
+});
+
+describe('before a request has left', () => {
+  const rows: readonly (readonly [name: string, act: (connection: BackendConnection) => void])[] = [
+    ['the backend closes', ({ socket }) => socket.destroy()],
+    ['the backend resets', ({ socket }) => socket.resetAndDestroy()],
+    ['what comes is no answer to it', ({ socket }) => socket.write(ok('/late'))],
+  ];
+  for (const [name, act] of rows) {
+    it(`${name}: it is known to be unsent`, async () => {
+      const client = new RawClient(proxy.port).send(request('/warm', 'POST'));
+      await client.receives(ok('/warm'));
+      const events: unknown[] = [];
+      const sink = new Proxy({} as ResponseSink, {
+        get: (_, event) => (detail: object) =>
+          events.push(event === 'onUpstreamError' ? { ...detail, message: '' } : event),
+      });
+      // From here on sockets are read before what is queued now is written.
+      await new Promise((resolve) => setImmediate(resolve));
+      act(backend.connections[0]!);
+      proxy.pool.open(proxy.heads[0]!, sink);
+      await until('an event', () => events.length > 0);
+      assert.deepEqual(events, [{ kind: 'Closed', message: '', isReused: true, isUnsent: true }]);
+      assert.equal(backend.received.split('POST').length, 2);
+      client.socket.destroy();
+    });
+  }
 });

@@ -113,6 +113,8 @@ export interface UpstreamError {
   readonly resetCode?: number;
   /** The connection had served a request before: a kept-alive one may have been closed just as we wrote. */
   readonly isReused: boolean;
+  /** Nothing of the request was written. */
+  readonly isUnsent?: boolean;
 }
 
 /** Where a client codec delivers the response: the exchange, or a mirror. It always ends with onResponseEnd (also with BODY_NONE) or onUpstreamError. */
