@@ -46,6 +46,13 @@ export function waitingBytes(socket: net.Socket): number {
   return Math.max(socket.writableLength, (socket as unknown as Inside)._handle?.writeQueueSize ?? 0);
 }
 
+/** More was written than the peer takes at once, and `drain` will tell when that is over. */
+export function isBlocked(socket: net.Socket): boolean {
+  // Below TLS something may wait of which the stream knows nothing.
+  if (socket.writableLength > 0 || (socket as unknown as Inside).encrypted) return socket.writableNeedDrain;
+  return waitingBytes(socket) > 0;
+}
+
 function writeError(status: number): NodeJS.ErrnoException {
   const code = getSystemErrorName(status);
   return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' });

@@ -1,24 +1,21 @@
 /** The ends of answers: what waits for a client that is slow, and what one gets that has said all it will say. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
+import { testCertificate } from '../listeners/certificate.test-support.ts';
 import { FieldList } from './fields.ts';
 import { answerEcho, type BackendConnection, RawClient, RecordingBackend, TestProxy, until } from './http1-testing.ts';
 
 let answer: (connection: BackendConnection) => void;
 let backend: RecordingBackend;
-let proxy: TestProxy;
+const own = testCertificate('own', ['a']);
 
 beforeEach(async () => {
   answer = answerEcho;
   backend = new RecordingBackend((connection) => answer(connection));
   await backend.start();
-  proxy = new TestProxy({ backendPort: backend.port });
-  await proxy.start();
 });
-afterEach(() => {
-  proxy.close();
-  backend.close();
-});
+afterEach(() => backend.close());
 
 const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 
@@ -33,20 +30,28 @@ async function quiet(what: () => number): Promise<number> {
   return last;
 }
 
-for (const bytes of [8_000, 60_000]) {
-  test(`a client that sends requests and reads no answers is not served on: ${bytes} bytes each`, async () => {
-    const body = 'x'.repeat(bytes);
-    answer = ({ socket }) => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n${body}`);
-    const count = Math.ceil(64_000_000 / bytes);
-    const client = new RawClient(proxy.port);
-    client.socket.pause();
-    client.send(request('/a').repeat(count));
-    const served = await quiet(() => proxy.heads.length);
-    assert.ok(served * bytes < 16_000_000, `${served * bytes} bytes for who reads nothing`);
-    client.socket.resume();
-    await until('all answers', () => client.received.length > count * bytes);
-    client.socket.destroy();
-  });
+for (const protocol of ['http', 'https'] as const) {
+  for (const bytes of [8_000, 60_000]) {
+    test(`${protocol}: a client that reads no answers is not served on, ${bytes} bytes each`, async (t) => {
+      const body = 'x'.repeat(bytes);
+      answer = ({ socket }) => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n${body}`);
+      const secure = protocol === 'https' ? { tls: { key: own.key, cert: own.certificate } } : {};
+      const asked = new TestProxy({ backendPort: backend.port, ...secure });
+      t.after(() => asked.close());
+      await asked.start();
+      const count = 36_000_000 / bytes;
+      const client = new RawClient(asked.port, protocol);
+      await once(client.socket, protocol === 'http' ? 'connect' : 'secureConnect');
+      client.socket.pause();
+      client.send(request('/a').repeat(count));
+      await until('the first request', () => asked.heads.length > 0);
+      const served = await quiet(() => asked.heads.length);
+      assert.ok(served * bytes < 16_000_000, `${served * bytes} bytes for who reads nothing`);
+      client.socket.resume();
+      await until('all answers', () => asked.heads.length === count && client.received.length > count * bytes);
+      client.socket.destroy();
+    });
+  }
 }
 
 for (const option of ['keep-alive', 'close']) {
@@ -64,7 +69,7 @@ for (const option of ['keep-alive', 'close']) {
     await direct.start();
     const client = new RawClient(direct.port).send(`GET / HTTP/1.1\r\nHost: a\r\nConnection: ${option}\r\n\r\n`);
     client.socket.pause();
-    await quiet(() => direct.heads.length);
+    await until('the request', () => direct.heads.length === 1);
     client.socket.end();
     await quiet(() => client.socket.bytesRead);
     client.socket.resume();

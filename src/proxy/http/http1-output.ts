@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { atTurnEnd, type AtTurnEnd } from '../../lib/turn-end.ts';
-import { waitingBytes, writeText } from './direct-write.ts';
+import { isBlocked, waitingBytes, writeText } from './direct-write.ts';
 import { readLatin1, writeLatin1 } from './latin1.ts';
 import { SLAB_BYTES, takeSlab } from './slab-pool.ts';
 
@@ -28,7 +28,7 @@ export class Http1Output implements AtTurnEnd {
 
   /** The peer does not take what was written: wait for `drain`. */
   get isBlocked(): boolean {
-    return waitingBytes(this.#socket) > 0 && !isBelowMark(this.#socket);
+    return isBlocked(this.#socket);
   }
 
   /** Nothing of it is here any more. */
@@ -96,9 +96,4 @@ export class Http1Output implements AtTurnEnd {
   discard(): void {
     this.#text = '';
   }
-}
-
-/** What waits below the stream (`writeText`) has no mark: it is always waited for. */
-function isBelowMark({ writableLength, writableNeedDrain }: Socket): boolean {
-  return writableLength > 0 && !writableNeedDrain;
 }

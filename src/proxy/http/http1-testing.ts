@@ -5,12 +5,13 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import net from 'node:net';
+import tls from 'node:tls';
 import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
 import { FieldList } from './fields.ts';
 import { Http1Pool } from './http1-pool.ts';
 import { Http1ServerConnection } from './http1-server.ts';
-import { adoptSocket, type Receiver } from './socket-io.ts';
+import { adoptSocket, readSocket, type Receiver } from './socket-io.ts';
 import type {
   ConnectionInfo,
   Downstream,
@@ -166,6 +167,8 @@ export interface TestProxyOptions {
   readonly pieceBytes?: number;
   /** Answers each request at once, instead of the backend. */
   readonly answer?: (reply: Downstream) => void;
+  /** Of the server. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 export class TestProxy {
@@ -184,13 +187,17 @@ export class TestProxy {
     const limits = { ...defaultLimits, ...options.limits };
     const wheel = options.wheel ?? new DeadlineWheel();
     this.pool = new Http1Pool({ host: '127.0.0.1', port: options.backendPort, limits, wheel });
-    this.#server = net.createServer({ pauseOnConnect: true }, (accepted) => {
+    const accept = (accepted: net.Socket): void => {
       const receiver: Receiver = { receive: (...bytes) => feed(connection, bytes, options.pieceBytes ?? Infinity) };
-      const socket = adoptSocket(accepted, receiver);
+      const socket = options.tls ? accepted : adoptSocket(accepted, receiver);
+      if (options.tls) readSocket(socket, receiver);
       this.#sockets.add(socket);
       const connection = new Http1ServerConnection({ socket, connection: info, hooks: this.#hooks(), limits, wheel });
       this.connections.push(connection);
-    });
+    };
+    this.#server = options.tls
+      ? tls.createServer({ ...options.tls, allowHalfOpen: true }, accept)
+      : net.createServer({ pauseOnConnect: true }, accept);
   }
 
   async start(): Promise<void> {
@@ -243,8 +250,9 @@ export class RawClient {
   error = '';
   readonly socket: net.Socket;
 
-  constructor(port: number) {
-    this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+  constructor(port: number, protocol: 'http' | 'https' = 'http') {
+    const to = { port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true };
+    this.socket = protocol === 'http' ? net.connect(to) : tls.connect({ ...to, rejectUnauthorized: false });
     this.socket.on('data', (chunk: Buffer) => (this.received += chunk.toString('latin1')));
     this.socket.on('end', () => (this.isEnded = true));
     this.socket.on('error', (error: NodeJS.ErrnoException) => (this.error = error.code ?? 'error'));
