@@ -81,14 +81,14 @@ test('a kept-alive connection that was closed as we wrote is retried once, for i
   assert.equal(post.downstream.status, 502);
 });
 
-test('a request that had not left is retried whatever its method, three times', () => {
+test('a request that had not left is sent again whatever its method, however many idle connections end', () => {
   const scene = new Scene();
   const { downstream } = scene.request({ method: 'POST' });
-  for (let i = 0; i < scene.tries.length; i++) {
+  for (let i = 0; i < 10; i++) {
     scene.tries[i]!.sink.onUpstreamError({ kind: 'Closed', message: '', isReused: true, isUnsent: true });
   }
-  assert.equal(scene.tries.length, 4);
-  assert.equal(downstream.status, 502);
+  scene.tries[10]!.answer(201);
+  assert.equal(downstream.status, 201);
 });
 
 test('a refused stream is retried whatever its method', () => {

@@ -50,7 +50,8 @@ export function decideOnError(run: ExchangeRun, error: UpstreamError): RetryDeci
       if (run.retries - run.ruleRetries < MAX_REFUSED) return free;
       return mayCount ? counted : none;
     case 'Closed':
-      if (error.isUnsent && run.retries - run.ruleRetries < MAX_REFUSED) return free;
+      // Each such try uses up a connection that was idle: a backend that ends all of them at once is asked anew in the end.
+      if (error.isUnsent) return free;
       // RFC 9112 §9.3.1: a kept-alive connection may be closed just as we write to it.
       if (!isIdempotent(run.method)) return none;
       if (error.isReused && !run.hasUsedFreeRetry) {
