@@ -1,8 +1,13 @@
 /** Derived maps are like copies, whatever is made from what, and know their differences. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { deriveMap, differences } from './derived-map.ts';
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc') as () => void;
 
 type Versions = { readonly derived: ReadonlyMap<string, number>; readonly copy: ReadonlyMap<string, number> }[];
 
@@ -81,4 +86,21 @@ test('what changes nothing is the same map', () => {
     map,
   );
   assert.deepEqual(differences(map, map), []);
+});
+
+test('an old version that somebody keeps does not keep all that came after it', async () => {
+  const old = deriveMap(new Map([['a', { value: 0 }]]), [['b', { value: 0 }]]);
+  const made: WeakRef<object>[] = [];
+  let newest = old;
+  for (let value = 1; value <= 2000; value++) {
+    const one = { value };
+    made.push(new WeakRef(one));
+    newest = deriveMap(newest, [['a', one]]);
+  }
+  // A WeakRef holds on to what it was made of until the turn is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  gc();
+  const kept = made.filter((one) => one.deref() !== undefined).length;
+  assert.ok(kept < 200, `${kept} values are kept`);
+  assert.deepEqual([old.get('a'), newest.get('a')], [{ value: 0 }, { value: 2000 }]);
 });

@@ -5,10 +5,16 @@
  * The newest of a family has the entries; each older one has what it takes to undo the step to the next (after H. Baker,
  * "Shallow binding makes functional arrays fast", 1991). So old ones can be read, at the price of a walk, and are forgotten
  * by the newer ones, which do not know them.
+ *
+ * An old one that somebody keeps must not keep all that ever comes after it: once as much can be undone as there is, the newest
+ * is left with its entries, and a new family begins with a copy.
  */
 
 /** What became of an entry; undefined: it is not there. */
 export type Difference<K, V> = readonly [key: K, before: V | undefined, after: V | undefined];
+
+/** Fewer entries than this to undo are no reason to copy, however small the map is. */
+const undoneAtLeast = 16;
 
 class DerivedMap<K, V> implements ReadonlyMap<K, V> {
   /** Null: the entries are those of `#next`, but for `#undo`. */
@@ -16,6 +22,8 @@ class DerivedMap<K, V> implements ReadonlyMap<K, V> {
   /** Null: this is the newest. */
   #next: DerivedMap<K, V> | null = null;
   #undo: ReadonlyMap<K, V | undefined> = new Map();
+  /** How many entries all steps of the family up to this one undo. */
+  #undone = 0;
 
   constructor(entries: Map<K, V>) {
     this.#entries = entries;
@@ -28,6 +36,8 @@ class DerivedMap<K, V> implements ReadonlyMap<K, V> {
   /** For the newest only. The same map where nothing changes. */
   change(changes: Iterable<readonly [K, V | undefined]>): DerivedMap<K, V> {
     const entries = this.#entries!;
+    const isLong = this.#undone > Math.max(undoneAtLeast, entries.size);
+    if (isLong) return this.#leave(changes);
     const undo = new Map<K, V | undefined>();
     for (const [key, value] of changes) {
       const before = entries.get(key);
@@ -37,10 +47,19 @@ class DerivedMap<K, V> implements ReadonlyMap<K, V> {
     }
     if (undo.size === 0) return this;
     const next = new DerivedMap(entries);
+    next.#undone = this.#undone + undo.size;
     this.#entries = null;
     this.#undo = undo;
     this.#next = next;
     return next;
+  }
+
+  #leave(changes: Iterable<readonly [K, V | undefined]>): DerivedMap<K, V> {
+    const list = [...changes];
+    if (list.every(([key, value]) => this.get(key) === value)) return this;
+    const copy = new DerivedMap(new Map(this.#entries));
+    const next = copy.change(list);
+    return next === copy ? this : next;
   }
 
   /** Null where `after` was not made from this one. */
