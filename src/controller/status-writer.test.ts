@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { until } from '../../test/until.ts';
 import { keyOf } from '../contract/keys.ts';
 import type { Condition } from '../model/conditions.ts';
@@ -9,6 +11,9 @@ import { resourceSet, type Resource, type ResourceSet } from '../model/resources
 import { answer, startFakeCluster, type FakeApiServer, type FakeObject } from '../kube/fake-api-server.test-support.ts';
 import { StatusWriter } from './status-writer.ts';
 import type { ResourceStatus, Statuses } from './statuses.ts';
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc') as () => void;
 
 const routes = '/apis/gateway.networking.k8s.io/v1/httproutes';
 const gateways = '/apis/gateway.networking.k8s.io/v1/gateways';
@@ -208,6 +213,48 @@ test('what we said of a Gateway that is not ours any more is taken back, to wher
   say(new Map());
   await fetch(`http://127.0.0.1:${server.port}/none`);
   assert.equal(patches(server).length, 2, 'once');
+});
+
+test('what could not be taken back at once is taken back later', async (t) => {
+  const { server, say, status } = await start(t, ['Gateway', 'g']);
+  say(new Map([[gateway, { conditions: [condition('Accepted', 'True')] }]]));
+  await written(server, 1);
+  server.once((request, response) =>
+    request.method === 'PATCH' ? answer(response, 503, 'ServiceUnavailable') : false,
+  );
+  server.once((request, response) => (request.method === 'PATCH' ? answer(response, 409, 'Conflict') : false));
+  say(new Map());
+  await written(server, 4);
+  const { conditions } = status('Gateway', 'g') as { conditions: Condition[] };
+  assert.deepEqual(
+    conditions.map(({ type, status: value }) => [type, value]),
+    [
+      ['Accepted', 'Unknown'],
+      ['Programmed', 'Unknown'],
+    ],
+  );
+});
+
+test('who does not lead forgets what was said of objects that are gone', async (t) => {
+  const { server, writer, say, lead } = await start(t, ['HTTPRoute', 'r'], ['Gateway', 'g']);
+  lead(false);
+  const made = [route, gateway].map((key) => {
+    const status = { conditions: [condition('Accepted', 'True')] };
+    say(new Map([[key, status]]));
+    return new WeakRef(status);
+  });
+  // One goes before it is compiled without, the other one after.
+  server.remove(gateways, 'n/g');
+  say(new Map());
+  server.remove(routes, 'n/r');
+  writer.observed('HTTPRoute', 'n/r');
+  // A WeakRef holds on to what it was made of until the turn is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  gc();
+  assert.deepEqual(
+    made.map((one) => one.deref()),
+    [undefined, undefined],
+  );
 });
 
 test('where another controller has spoken since, nothing is taken back', async (t) => {

@@ -53,7 +53,7 @@ export class StatusWriter {
   readonly #busy = new Set<Key>();
   /** Seen in another version than compiled: to be looked at after the next compilation. */
   readonly #early = new Set<Key>();
-  /** What was said of objects that are not ours any more, until that was looked at. */
+  /** What was said of objects that are not ours any more, until it is taken back, or somebody else has spoken. */
   readonly #left = new Map<Key, ResourceStatus>();
   /** The last write to each object. */
   readonly #paces = new Map<Key, { readonly endedAt: number; readonly gapMs: number }>();
@@ -74,7 +74,10 @@ export class StatusWriter {
     this.#resources = resources;
     for (const [key, old, status] of differences(before, statuses)) {
       if (status === undefined) this.#leave(key, old!);
-      else this.#mark(key);
+      else {
+        this.#left.delete(key);
+        this.#mark(key);
+      }
     }
     for (const key of this.#early) this.#mark(key);
     this.#early.clear();
@@ -86,7 +89,9 @@ export class StatusWriter {
   /** The server has another version of the object: somebody may have changed its status. */
   observed(kind: string, name: ResourceName): void {
     if (!statusKinds.has(kind)) return;
-    this.#mark(keyFor(kind, name));
+    const key = keyFor(kind, name);
+    if (!this.#options.source.observe(kind, name)) return this.#drop(key);
+    this.#mark(key);
     this.#work();
   }
 
@@ -137,9 +142,16 @@ export class StatusWriter {
   }
 
   #leave(key: Key, said: ResourceStatus): void {
+    const { kind, id } = nameOf(key);
+    if (!this.#options.source.observe(kind, id)) return this.#drop(key);
     this.#mark(key);
     this.#paces.delete(key);
     this.#left.set(key, said);
+  }
+
+  /** The object is gone. Who does not lead never looks, and would keep what it has to look at for ever. */
+  #drop(key: Key): void {
+    for (const kept of [this.#urgent, this.#dirty, this.#early, this.#left, this.#paces]) kept.delete(key);
   }
 
   /** Whether the object was written a moment ago: then it comes again by itself. */
@@ -167,8 +179,7 @@ export class StatusWriter {
 
   /** The write that the object needs; null: none, or not now. */
   #plan(key: Key): { readonly path: ObjectPath; readonly patch: object } | null {
-    const { kind, namespace, name } = partsOf(key);
-    const id = namespace === '' ? name : `${namespace}/${name}`;
+    const { kind, namespace, name, id } = nameOf(key);
     const observed = this.#options.source.observe(kind, id);
     const resource = this.#resources!.of(kind).get(id);
     const collection = this.#options.source.pathOf(kind);
@@ -196,9 +207,10 @@ export class StatusWriter {
   #takenBack(key: Key, resource: Resource, observed: unknown): ResourceStatus | null {
     const said = this.#left.get(key);
     if (!said) return null;
-    // Whatever has become of it after this look is not for us to judge.
-    this.#left.delete(key);
-    return takeBack(said, resource, observed);
+    const status = takeBack(said, resource, observed);
+    // A write may fail; once it is seen there is nothing left. What others say there from then on is not for us to judge.
+    if (!status) this.#left.delete(key);
+    return status;
   }
 
   #hasEntries(status: unknown): boolean {
@@ -239,6 +251,12 @@ export class StatusWriter {
 function keyFor(kind: string, id: ResourceName): Key {
   const slash = id.indexOf('/');
   return slash < 0 ? keyOf(kind, '', id) : keyOf(kind, id.slice(0, slash), id.slice(slash + 1));
+}
+
+function nameOf(key: Key): ReturnType<typeof partsOf> & { readonly id: ResourceName } {
+  const parts = partsOf(key);
+  const { namespace, name } = parts;
+  return { ...parts, id: namespace === '' ? name : `${namespace}/${name}` };
 }
 
 function isSameObject(
