@@ -63,6 +63,30 @@ test('garbage is collected first, and not all the time', () => {
   assert.equal(one.collections, 2);
 });
 
+test('what stands still is borne, since it may be free memory that the system does not get back; what grows beyond is not', () => {
+  const one = start();
+  const wait = (ms: number) => (one.now += ms);
+  assert.deepEqual(one.look(97, 97), [true, true]);
+  wait(19_000);
+  assert.deepEqual(one.look(97, 97), [true, true]);
+  wait(1000);
+  assert.deepEqual(one.look(97, 97), [false, false]);
+  wait(60_000);
+  assert.deepEqual(one.look(98, 98), [false, false]);
+  assert.deepEqual(one.look(99, 99), [true, true], 'grows');
+  wait(19_000);
+  assert.deepEqual(one.look(99, 99), [true, true]);
+  assert.deepEqual(one.look(100, 100), [true, true], 'still grows');
+  wait(19_000);
+  assert.deepEqual(one.look(100, 100), [true, true]);
+  wait(20_000);
+  assert.deepEqual(one.look(100, 100), [false, false]);
+  assert.deepEqual(one.look(84, 84), [false, false]);
+  assert.deepEqual(one.look(86, 86), [false, false], 'a little less for a moment changes nothing');
+  assert.deepEqual(one.look(79, 79), [false, false]);
+  assert.deepEqual(one.look(86, 86), [true, false], 'what was borne is forgotten once there is enough');
+});
+
 test('only a limit below the memory of the machine is one', () => {
   assert.equal(memoryLimit(256, 1024), 256);
   assert.equal(memoryLimit(2 ** 64, 1024), 0);

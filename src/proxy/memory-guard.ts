@@ -7,9 +7,17 @@ import { totalmem } from 'node:os';
 /** Shares of the limit. As Envoy's overload manager, which has them off by default. */
 const SHED_AT = 0.85;
 const REFUSE_AT = 0.95;
+/** What was borne is forgotten below this: around the mark itself it goes up and down with the garbage. */
+const CALM_AT = 0.8;
 const LOOK_MS = 250;
 /** Garbage that nobody has collected yet is no reason to refuse anybody; but collecting it stops the worker for a moment. */
 const COLLECT_EVERY_MS = 5000;
+/**
+ * What was freed stays with the process where pieces that are in use lie between: after a flood its share may never fall again,
+ * although the next requests find room in it. So what has not grown for so long is borne, and a little more.
+ */
+const STILL_MS = 20_000;
+const STEP = 0.01;
 
 /** How it stands; read on the way of each request and connection. */
 export interface MemoryState {
@@ -43,6 +51,10 @@ export class MemoryGuard implements MemoryState {
   isRefusing = false;
   readonly #options: MemoryGuardOptions;
   #collectedAt = -COLLECT_EVERY_MS;
+  /** The highest share since it was last calm, and since when that is so. */
+  #highest = { share: 0, since: 0 };
+  /** Up to this share nobody is refused anything. */
+  #borne = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: MemoryGuardOptions) {
@@ -60,10 +72,22 @@ export class MemoryGuard implements MemoryState {
   look(): void {
     let share = this.#share();
     if (share >= SHED_AT && this.#mayCollect()) share = this.#share();
+    if (share < CALM_AT) {
+      this.#highest = { share: 0, since: 0 };
+      this.#borne = 0;
+    }
     const wasShedding = this.isShedding;
-    this.isShedding = share >= SHED_AT;
-    this.isRefusing = share >= REFUSE_AT;
+    this.isShedding = share >= SHED_AT && !this.#isBorne(share);
+    this.isRefusing = this.isShedding && share >= REFUSE_AT;
     if (this.isShedding && !wasShedding) this.#options.onShedding();
+  }
+
+  #isBorne(share: number): boolean {
+    const now = this.#options.now();
+    if (share > this.#highest.share) this.#highest = { share, since: now };
+    // Only after a time of refusals: what grows slowly must not get through.
+    else if (this.isShedding && now - this.#highest.since >= STILL_MS) this.#borne = this.#highest.share + STEP;
+    return share <= this.#borne;
   }
 
   #share(): number {
