@@ -8,7 +8,7 @@ import type { Shadows } from './unreachable.ts';
 
 /** What stands between clients and routes. */
 export interface Obstacles {
-  /** Of requests, by HostnameConfig. */
+  /** Of requests, by the table of an `Attachment`. */
   readonly shadows: ReadonlyMap<Key, Shadows>;
   readonly connections: ConnectionTables;
 }

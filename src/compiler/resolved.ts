@@ -118,7 +118,7 @@ export interface ResolvedGateway extends SelectedGateway, ListenerOwner, Resolve
 /** A route's place on one listener, under one of its hostnames. */
 export interface Attachment {
   readonly listener: ResolvedListener;
-  /** Of the HostnameConfig, where the route is about requests. */
+  /** What listener, hostname and own hostname make: the paths of requests are told apart below it. */
   readonly table: Key;
   readonly hostname: string;
   readonly own: string;
