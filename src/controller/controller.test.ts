@@ -205,6 +205,35 @@ test('a version that is refused is told in the statuses, with the reason', async
   assert.deepEqual(told, [{ conditions: [], said: [{ listener: 'l', reason: 'Refused', message }] }]);
 });
 
+test('after a refused version, an edit that the proxies need not see is told in the statuses at once', async () => {
+  const told: unknown[] = [];
+  const listener = { origin: { kind: 'Gateway', namespace: 'n', name: 'g' } };
+  const { controller, published, say } = harness({
+    compile: (resources, acknowledged) => ({
+      ...compileFake(resources, acknowledged),
+      config: { ...emptyConfig, listeners: { l: listener as never } },
+      statuses: new Map([
+        ['Gateway/n/g', { conditions: [], said: acknowledged?.problems.map(({ reason }) => reason) }],
+      ]),
+    }),
+    onCompiled: ({ statuses }, resources) =>
+      told.push([...resources.of('HTTPRoute').keys()].join(), (statuses.get('Gateway/n/g') as { said?: unknown }).said),
+  });
+  say(routes('a'));
+  await turn();
+  // A proxy that came later refuses what the others have acknowledged.
+  controller.acknowledge(1, []);
+  controller.refuse(1, 'too large');
+  say(routes('a', 'b'));
+  await turn();
+  assert.equal(published.length, 1);
+  assert.deepEqual(told.splice(0), ['n/a', [], 'n/a', ['Refused'], 'n/a,n/b', ['Refused']]);
+  controller.acknowledge(1, []);
+  say(routes('a'));
+  await turn();
+  assert.deepEqual(told, ['n/a,n/b', [], 'n/a', []]);
+});
+
 test('that nobody is left who serves is told in the statuses, until somebody acknowledges again', async () => {
   const told: unknown[] = [];
   const listener = { origin: { kind: 'Gateway', namespace: 'n', name: 'g' } };

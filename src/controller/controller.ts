@@ -24,6 +24,11 @@ const nothing: ControllerView = {
   locate: () => '',
 };
 
+interface Refusal {
+  readonly version: number;
+  readonly message: string;
+}
+
 export class Controller {
   readonly #parts: ControllerParts;
   readonly #withTimes = createTimes();
@@ -33,8 +38,8 @@ export class Controller {
   /** The resources that the last `live` event told of; null before the first. */
   #told: ResourceSet | null = null;
   #changedAt = 0;
-  /** Of the newest version that a proxy could not take. */
-  #refused = 0;
+  /** The newest version, where a proxy could not take it, and why. */
+  #refusal: Refusal | null = null;
   /** Why nobody serves anything; null: somebody does, as far as is known. */
   #absence: string | null = null;
 
@@ -67,18 +72,17 @@ export class Controller {
   /** A proxy could not take this version. */
   refuse(version: number, message: string): void {
     if (version !== this.#view.version) return;
-    this.#refused = version;
+    this.#refusal = { version, message };
     this.#absence = null;
+    this.#view = { ...this.#view, acknowledged: null };
     this.#parts.onEvent({ type: 'refused', version, message });
-    // What is served is older than the resources: no listener of theirs may claim otherwise.
-    const text = `a proxy refuses this version, the last good one stays in use: ${message}`;
-    this.#say({ version, problems: this.#ofAllListeners('Refused', text) });
+    this.#sayRefused(this.#refusal);
   }
 
   /** Whether proxies have yet to answer to the newest version. */
   get isWaiting(): boolean {
     const { version, acknowledged } = this.#view;
-    return version > 0 && acknowledged?.version !== version && this.#refused !== version;
+    return version > 0 && acknowledged?.version !== version && this.#refusal?.version !== version;
   }
 
   /** No proxy answers, for now: what does not depend on proxies is said all the same. */
@@ -165,7 +169,14 @@ export class Controller {
     if (endpointsPatch) this.#parts.publish(before.version, config, endpointsPatch);
     // Nothing new to acknowledge, unless an earlier version still is.
     if (before.acknowledged?.version === before.version) this.#settle(before.acknowledged);
+    else if (this.#refusal?.version === before.version && this.#absence === null) this.#sayRefused(this.#refusal);
     else this.#parts.onWaiting?.();
+  }
+
+  /** What is served is older than the resources: no listener of theirs may claim otherwise. */
+  #sayRefused({ version, message }: Refusal): void {
+    const text = `a proxy refuses this version, the last good one stays in use: ${message}`;
+    this.#say({ version, problems: this.#ofAllListeners('Refused', text) });
   }
 
   /** The statuses for the resources as they are, with what the proxies say. */
@@ -188,6 +199,7 @@ export class Controller {
     const wasAcknowledged = this.#view.acknowledged;
     const wasAbsent = this.#absence !== null;
     this.#absence = null;
+    this.#refusal = null;
     this.#view = { ...this.#view, acknowledged };
     this.#say(acknowledged);
     const changes = changesBetween(this.#told, resources, this.#parts.kinds);

@@ -60,3 +60,14 @@ test('one that refuses has answered', () => {
   acknowledgements.remove('a');
   assert.deepEqual(told, ['unserved']);
 });
+
+test('when one that refused has gone, what the others serve is told again', () => {
+  const { acknowledgements, told } = start();
+  acknowledgements.add('a');
+  acknowledgements.acknowledge('a', 3, []);
+  acknowledgements.add('b');
+  acknowledgements.refuse('b');
+  assert.deepEqual(told.splice(0), [[3, []]]);
+  acknowledgements.remove('b');
+  assert.deepEqual(told.splice(0), [[3, []]]);
+});

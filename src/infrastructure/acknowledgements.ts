@@ -21,8 +21,8 @@ export class Acknowledgements<Proxy> {
   readonly #answers = new Map<Proxy, Answer>();
   readonly #events: AcknowledgementEvents;
   #announced = 0;
-  /** Of the version that was announced last. */
-  #problems: readonly ListenerProblem[] = [];
+  /** Of the version that was announced last; null: it has to be announced again. */
+  #problems: readonly ListenerProblem[] | null = [];
 
   constructor(events: AcknowledgementEvents) {
     this.#events = events;
@@ -65,7 +65,10 @@ export class Acknowledgements<Proxy> {
 
   refuse(proxy: Proxy): void {
     const answer = this.#answers.get(proxy);
-    if (answer) answer.hasRefused = true;
+    if (!answer) return;
+    answer.hasRefused = true;
+    // Should this one go, the others still serve what they have acknowledged.
+    this.#problems = null;
   }
 
   /** Tells of a version once all that run have it. A later version stands for those before it. */
