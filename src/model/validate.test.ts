@@ -53,6 +53,9 @@ test('what an API server refuses is refused, with field and reason', () => {
     [route('{rules: [{matches: [{path: {value: api}}]}]}'), /path value must be an absolute path|must start with/],
     [route('{rules: [{backendRefs: [{name: s, port: 99999}]}]}'), /port must be at most 65535, is 99999/],
     [route('{rules: [{backendRefs: [{port: 80}]}]}'), /backendRefs\[0\]\.name is required/],
+    [route('{rules: [{backendRefs: [{name: , port: 80}]}]}'), /backendRefs\[0\]\.name is required/],
+    [route(''), /^error spec is required/],
+    [gateway('').replace('[]', '~'), /^error spec\.listeners is required/],
     [route('{rules: [{backendRefs: [{name: s}]}]}'), /^error spec\.rules\[0\]\.backendRefs\[0\] /],
     [route('{rules: [{timeouts: {request: 1s, backendRequest: 2s}}]}'), /timeouts/],
     [route('{rules: [{matches: [{headers: [{name: 1, value: x}]}]}]}'), /must be a string, is the number 1: put it in/],
@@ -90,6 +93,13 @@ test('an unknown field is left out, with the one that was meant', () => {
     'warning spec.rules[0].retries unknown field, ignored: did you mean retry?',
   ]);
   assert.equal('hostname' in (verdict as unknown as { resource: HTTPRoute }).resource.spec, false);
+});
+
+test('no number of warnings hides an error', () => {
+  const rules = Array.from({ length: 60 }, () => '{backendRef: [], retries: 1}');
+  const verdict = judge(route(`{rules: [${rules.join(', ')}], hostnames: [Example.com]}`));
+  assert.equal(verdict.type, 'Invalid');
+  assert.match(problemsOf(verdict).join('\n'), /^error spec\.hostnames\[0\] must match/m);
 });
 
 test('older versions and names are read as the newest', () => {

@@ -5,6 +5,8 @@ export interface Section {
   readonly text: string;
   /** The line of the file it begins at, from 1. */
   readonly line: number;
+  /** Where in that line, from 1; absent for its start. */
+  readonly column?: number;
 }
 
 /** A marker can stand in no scalar: at the start of a line it always ends the document (YAML 1.2, 9.1.2). */
@@ -34,4 +36,28 @@ function isDirectives(part: string): boolean {
 
 function holdsSomething(part: string): boolean {
   return /^[ \t]*(?!---\s|---$|\.\.\.)[^\s#]/m.test(part.replace(/^(?:---|\.\.\.)[ \t]*/, ''));
+}
+
+/** JSON objects one after the other, as `jq -c` writes them and `kubectl` reads them. Costs a scan: for what is no YAML. */
+export function splitObjects(section: Section): Section[] {
+  const { text } = section;
+  const sections: Section[] = [];
+  let { line, column = 1 } = section;
+  let start = 0;
+  let depth = 0;
+  const add = (end: number): void => {
+    const part = text.slice(start, end);
+    sections.push({ text: part, line, column });
+    const lines = part.split('\n');
+    line += lines.length - 1;
+    column = lines.at(-1)!.length + (lines.length > 1 ? 1 : column);
+    start = end;
+  };
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (token === '{' && depth === 0 && index > 0 && /\}\s*$/.test(text.slice(start, index))) add(index);
+    if (token === '{') depth++;
+    else if (token === '}') depth--;
+  }
+  add(text.length);
+  return sections;
 }

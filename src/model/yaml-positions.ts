@@ -9,14 +9,14 @@ export interface Position {
   readonly column: number;
 }
 
-export function positionAt({ text, line }: Section, offset: number): Position {
+export function positionAt({ text, line, column = 1 }: Section, offset: number): Position {
   let lines = 0;
   let lineStart = 0;
   for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) {
     lines++;
     lineStart = at + 1;
   }
-  return { line: line + lines, column: offset - lineStart + 1 };
+  return { line: line + lines, column: offset - lineStart + (lines === 0 ? column : 1) };
 }
 
 /** The value at the path in the n-th document of the section; where there is none, its nearest parent. */
@@ -100,12 +100,12 @@ function quoteStart({ valueStart }: ScalarEvent): number {
   return Math.max(0, valueStart - 1);
 }
 
-const surprising = /^(?:yes|no|on|off)$/i;
+const surprising = /^(?:y|n|yes|no|on|off)$/i;
 
 /** Plain words that YAML 1.1 takes for booleans and people for text. */
 export function surprisingWords(section: Section): { word: string; position: Position }[] {
   // Parsing twice is not worth it for the many documents without one.
-  if (!/(?:[:\-,[]\s|\[)\s*(?:yes|no|on|off)\s*(?:[#,\]}]|$)/im.test(section.text)) return [];
+  if (!/(?:[:\-,[]\s|\[)\s*(?:y|n|yes|no|on|off)\s*(?:[#,\]}]|$)/im.test(section.text)) return [];
   return parseEvents(section.text, {}).flatMap((event) => {
     if (event.type !== EVENT_ID.SCALAR || event.style !== SCALAR_STYLE.PLAIN) return [];
     const word = section.text.slice(event.valueStart, event.valueEnd);

@@ -1,7 +1,4 @@
-/**
- * What plain YAML scalars mean to `kubectl`: booleans and integers of YAML 1.1, but no timestamps and no base-60 numbers,
- * and `y` and `n` stay text, as no manifest means a boolean by them.
- */
+/** What plain YAML scalars mean to `kubectl`: booleans and integers of YAML 1.1, but no timestamps and no base-60 numbers. */
 import { defineScalarTag, FAILSAFE_SCHEMA, mergeTag, NOT_RESOLVED, type Schema } from 'js-yaml';
 
 const nullTag = defineScalarTag<null>('tag:yaml.org,2002:null', {
@@ -16,13 +13,13 @@ const boolTag = defineScalarTag<boolean>('tag:yaml.org,2002:bool', {
   implicitFirstChars: [...'tTfFyYnNoO'],
   resolve: (source) => {
     if (source.length > 5) return NOT_RESOLVED;
-    if (/^(?:true|True|TRUE|yes|Yes|YES|on|On|ON)$/.test(source)) return true;
-    return /^(?:false|False|FALSE|no|No|NO|off|Off|OFF)$/.test(source) ? false : NOT_RESOLVED;
+    if (/^(?:true|True|TRUE|y|Y|yes|Yes|YES|on|On|ON)$/.test(source)) return true;
+    return /^(?:false|False|FALSE|n|N|no|No|NO|off|Off|OFF)$/.test(source) ? false : NOT_RESOLVED;
   },
   identify: (data) => typeof data === 'boolean',
 });
 
-const integer = /^([-+]?)(?:0b([01_]+)|0x([0-9a-fA-F_]+)|0o?([0-7_]+)|([0-9][0-9_]*))$/;
+const integer = /^([-+]?)(?:0b([01_]+)|0x([0-9a-f_]+)|0o?([0-7_]+)|([0-9][0-9_]*))$/i;
 
 const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
   implicit: true,
@@ -44,7 +41,8 @@ const floatTag = defineScalarTag<number>('tag:yaml.org,2002:float', {
   implicit: true,
   implicitFirstChars: [...'-+.0123456789'],
   resolve: (source) => {
-    if (/^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/.test(source)) return Number(source);
+    const plain = /^[-+.]?[0-9]/.test(source) ? source.replaceAll('_', '') : source;
+    if (/^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/.test(plain)) return Number(plain);
     if (/^\+?\.(?:inf|Inf|INF)$/.test(source)) return Infinity;
     if (/^-\.(?:inf|Inf|INF)$/.test(source)) return -Infinity;
     return /^\.(?:nan|NaN|NAN)$/.test(source) ? Number.NaN : NOT_RESOLVED;

@@ -11,14 +11,17 @@ test('plain scalars mean what kubectl takes them for', () => {
     ['yes', true],
     ['Off', false],
     ['true', true],
-    ['y', 'y'],
-    ['n', 'n'],
+    ['y', true],
+    ['N', false],
+    ['"n"', 'n'],
     ['"yes"', 'yes'],
     ['0644', 420],
     ['0o17', 15],
     ['0x1F', 31],
     ['0b101', 5],
+    ['0X1f', 31],
     ['1_000', 1000],
+    ['1_0.5', 10.5],
     ['08', 8],
     ['-7', -7],
     ['1.5e3', 1500],
@@ -32,17 +35,20 @@ test('plain scalars mean what kubectl takes them for', () => {
   for (const [text, value] of cases) assert.deepEqual(valuesOf(`a: ${text}`), [{ a: value }], text);
 });
 
-test('a key called n stays a key', () => {
-  assert.deepEqual(valuesOf('{n: 1, y: 2, off-by: 3}'), [{ n: 1, y: 2, 'off-by': 3 }]);
+test('keys are texts, whatever they look like', () => {
+  assert.deepEqual(valuesOf('{n: 1, "y": 2, off-by: 3, 0x10: 4, on: 5}'), [
+    { false: 1, y: 2, 'off-by': 3, 16: 4, true: 5 },
+  ]);
 });
 
 test('a plain yes or off is worth a warning with its place', () => {
-  const [document] = parseManifests('---\na:\n  b: yes\n  c: "no"\n  d: [on]\n') as [ParsedDocument];
+  const [document] = parseManifests('---\na:\n  b: yes\n  c: "no"\n  d: [on]\n  e: n\n') as [ParsedDocument];
   assert.deepEqual(
     document.warnings.map(({ line, column, message }) => [line, column, message.split(' ')[0]]),
     [
       [3, 6, 'yes'],
       [5, 7, 'on'],
+      [6, 6, 'n'],
     ],
   );
 });
@@ -93,6 +99,18 @@ test('JSON is read too, tabs and all', () => {
   assert.deepEqual(valuesOf('{\n\t"a": [1, true, null, "x"],\n\t"b": {"c": "\\u00e9"}\n}\n'), [
     { a: [1, true, null, 'x'], b: { c: 'é' } },
   ]);
+});
+
+test('JSON objects one after the other are documents, each with its place', () => {
+  const text = '{"kind": "A"}\n{\n  "kind": "B",\n  "x": 1\n}\n\n{"kind": "C"}{"kind": "D"}\n{"kind": ]}\n';
+  const documents = parseManifests(text);
+  assert.deepEqual(
+    documents.map((document) =>
+      document.type === 'Document' ? (document.value as { kind: string }).kind : document.problem.line,
+    ),
+    ['A', 'B', 'C', 'D', 8],
+  );
+  assert.deepEqual((documents[1] as ParsedDocument).locate(['x']), { line: 4, column: 3 });
 });
 
 test('a place is found by its path; where nothing is, that of its parent', () => {

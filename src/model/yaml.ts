@@ -1,7 +1,7 @@
 /** Reads YAML and JSON as `kubectl` does: YAML 1.1 booleans and octals, many documents, `List` objects. Knows no kinds. */
 import { constructFromEvents, EVENT_ID, parseEvents, YAMLException, type Event } from 'js-yaml';
 import type { FieldPath } from './field-path.ts';
-import { splitDocuments, type Section } from './yaml-documents.ts';
+import { splitDocuments, splitObjects, type Section } from './yaml-documents.ts';
 import { locate, positionAt, surprisingWords, type Position } from './yaml-positions.ts';
 import { kubernetesSchema } from './yaml-schema.ts';
 
@@ -42,6 +42,8 @@ function parseSection(section: Section): (ParsedDocument | BrokenDocument)[] {
     return values.flatMap((value, index) => (value === null ? [] : documentsOf(section, value, index)));
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
+    const objects = section.text.trimStart().startsWith('{') ? splitObjects(section) : [];
+    if (objects.length > 1) return objects.flatMap((object) => parseSection(object));
     // Of a flow object as a key the parser tells no place; `{{ … }}` is how templates come to have one.
     const template = error.reason.includes('complex keys') ? section.text.indexOf('{{') : -1;
     const offset = template >= 0 ? template : (error.mark?.position ?? 0);
@@ -53,7 +55,7 @@ function documentsOf(section: Section, value: unknown, index: number): ParsedDoc
   const place = (path: FieldPath): Position => locate(section, path, index);
   const warnings = surprisingWords(section).map(({ word, position }) => ({
     ...position,
-    message: `${word} is read as ${/^(?:yes|on)$/i.test(word)}, as kubectl does: write that, or put it in quotes`,
+    message: `${word} is read as ${/^(?:y|yes|on)$/i.test(word)}, as kubectl does: write that, or put it in quotes`,
   }));
   const items = listItems(value);
   if (!items) return [{ type: 'Document', value, locate: place, warnings }];

@@ -7,7 +7,7 @@ import { closest } from './closest.ts';
 import { checkList, checkScalar, describe, isValid } from './limits.ts';
 import type { Schema } from './schemas.ts';
 
-/** More than these help nobody. */
+/** More than these of one severity help nobody. */
 const maxProblems = 50;
 
 export class StructureReader {
@@ -43,7 +43,9 @@ export class StructureReader {
       ? this.#readFields(schema, schema.properties, value as Record<string, unknown>)
       : this.#readMap(schema, value as Record<string, unknown>);
     for (const field of schema.required ?? []) {
-      if (!(field in read) && !(field in value)) this.#at(field, () => this.#add('error', 'is required'));
+      // What is there and wrong was told already.
+      if (!(field in read) && ((value as Record<string, unknown>)[field] ?? null) === null)
+        this.#at(field, () => this.#add('error', 'is required'));
     }
     if (schema.oneOf && schema.oneOf.filter((choice) => isValid(choice, read)).length !== 1)
       this.#add('error', 'does not fit what its type allows');
@@ -129,7 +131,8 @@ export class StructureReader {
   }
 
   #add(severity: FieldProblem['severity'], message: string): void {
-    if (this.problems.length < maxProblems) this.problems.push({ severity, path: [...this.#path], message });
+    const told = this.problems.filter((problem) => problem.severity === severity).length;
+    if (told < maxProblems) this.problems.push({ severity, path: [...this.#path], message });
   }
 }
 
