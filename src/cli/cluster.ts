@@ -54,6 +54,10 @@ export class Cluster {
       onKindState: (kind, state) => this.#tellState(kind, state.type === 'Failing' ? state.error.message : ''),
     });
     this.#election = options.election === 'Lease' ? this.#createElection() : null;
+    const tellContested = (what: string): void =>
+      log.warn(
+        `${what} is changed by somebody else each time it is written: another controller, or a Headgate that takes no part in the election. It is mended more and more seldom`,
+      );
     this.#writer = new StatusWriter({
       client: this.#client,
       source: this.source,
@@ -62,11 +66,13 @@ export class Cluster {
       date: () => new Date(),
       onError: (key, { message }) =>
         log.warn(`The status of ${key} could not be written; it is tried again: ${message}`),
+      onContested: (key) => tellContested(`The status of ${key}`),
     });
     this.#services = new KubernetesServices({
       client: this.#client,
       isLeader: () => this.isLeader,
       onError: (object, { message }) => log.warn(`${object} could not be written; it is tried again: ${message}`),
+      onContested: tellContested,
     });
     this.parts = {
       pool: new AddressPool({

@@ -1,103 +1,29 @@
 /** Statuses in a cluster over a real socket: what is written, how often, and what is left alone. */
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { until } from '../../test/until.ts';
 import { keyOf } from '../contract/keys.ts';
 import type { Condition } from '../model/conditions.ts';
-import { resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
-import { answer, startFakeCluster, type FakeApiServer, type FakeObject } from '../kube/fake-api-server.test-support.ts';
-import { StatusWriter } from './status-writer.ts';
-import type { ResourceStatus, Statuses } from './statuses.ts';
+import { answer } from '../kube/fake-api-server.test-support.ts';
+import {
+  condition,
+  foreign,
+  gateway,
+  gateways,
+  parent,
+  patches,
+  route,
+  routes,
+  start,
+  written,
+} from './status-writer.test-support.ts';
+import type { ResourceStatus } from './statuses.ts';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
-
-const routes = '/apis/gateway.networking.k8s.io/v1/httproutes';
-const gateways = '/apis/gateway.networking.k8s.io/v1/gateways';
-const collections: Readonly<Record<string, string>> = { HTTPRoute: routes, Gateway: gateways };
-const ours = 'headgate.dev/gateway-controller';
-
-const condition = (type: string, status: Condition['status'], message = ''): Condition => ({
-  type,
-  status,
-  reason: type,
-  message,
-  observedGeneration: 1,
-});
-const parent = (name: string, ...conditions: Condition[]) => ({
-  parentRef: { name },
-  controllerName: ours,
-  conditions,
-});
-const foreign = {
-  parentRef: { name: 'gw' },
-  controllerName: 'example.com/other',
-  conditions: [
-    { type: 'Accepted', status: 'False', lastTransitionTime: '2020-01-01T00:00:00Z', observedGeneration: 7 },
-  ],
-};
-
-async function start(t: TestContext, ...objects: readonly (readonly [kind: string, name: string, status?: object])[]) {
-  const { server, client } = await startFakeCluster(t, routes, gateways);
-  const errors: string[] = [];
-  let isLeader = true;
-  let time = Date.parse('2030-01-01T00:00:00.500Z');
-  const byKind = new Map<string, Map<string, Resource>>();
-  for (const [kind, name, status] of objects) {
-    const put = server.put(collections[kind]!, {
-      metadata: { name, namespace: 'n', generation: 1 },
-      ...(status && { status }),
-    });
-    const metadata = { name, namespace: 'n', generation: 1, uid: put.metadata.uid! };
-    byKind.set(kind, (byKind.get(kind) ?? new Map()).set(`n/${name}`, { apiVersion: 'v1', kind, metadata }));
-  }
-  const resources: ResourceSet = resourceSet(byKind);
-  const object = (kind: string, id: string): FakeObject | undefined => server.find(collections[kind]!, id);
-  const writer = new StatusWriter({
-    client,
-    source: {
-      observe(kind, id) {
-        const found = object(kind, id);
-        if (!found) return undefined;
-        const { uid, resourceVersion, generation } = found.metadata;
-        return { uid, resourceVersion, generation: generation as number, status: found.status };
-      },
-      pathOf: (kind) => ({
-        group: 'gateway.networking.k8s.io',
-        version: 'v1',
-        plural: collections[kind]!.split('/').at(-1)!,
-      }),
-    },
-    controllerName: ours,
-    isLeader: () => isLeader,
-    date: () => new Date(time),
-    onError: (key, { message }) => errors.push(`${key} ${message}`),
-  });
-  t.after(() => writer.close());
-  return {
-    server,
-    writer,
-    errors,
-    say: (statuses: Statuses) => writer.take(statuses, resources),
-    lead: (value: boolean) => (isLeader = value),
-    at: (text: string) => (time = Date.parse(text)),
-    status: (kind: string, name: string) => object(kind, `n/${name}`)!.status as never,
-  };
-}
-
-const patches = (server: FakeApiServer) => server.requests.filter(({ method }) => method === 'PATCH');
-const route = keyOf('HTTPRoute', 'n', 'r');
-const gateway = keyOf('Gateway', 'n', 'g');
-
-/** Resolves when so many writes were answered. */
-async function written(server: FakeApiServer, count: number): Promise<void> {
-  await server.until(() => patches(server).length >= count);
-  // The answer follows in the same turn as the request is noticed; one more request goes behind it.
-  await fetch(`http://127.0.0.1:${server.port}/none`);
-}
 
 test('one write for an object, with a time in whole seconds, and none where nothing is new', async (t) => {
   const { server, say, status, writer } = await start(t, ['HTTPRoute', 'r']);

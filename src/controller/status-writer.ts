@@ -5,8 +5,8 @@
 import { isEqual } from '../contract/config-diff.ts';
 import { keyOf, partsOf, type Key } from '../contract/keys.ts';
 import type { ApiError } from '../kube/api-result.ts';
+import { CalmWriter, type PlannedWrite } from '../kube/calm-writer.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { ObjectPath } from '../kube/paths.ts';
 import { differences } from '../lib/derived-map.ts';
 import { kinds } from '../model/kinds.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
@@ -25,6 +25,8 @@ export interface StatusWriterOptions {
   date(): Date;
   /** A write failed for good, or for now; each message once an object until it works. */
   onError(key: Key, error: ApiError): void;
+  /** Somebody else undoes each of our writes to the object: they come more and more seldom. */
+  onContested(key: Key): void;
 }
 
 interface ObservedStatus {
@@ -32,38 +34,28 @@ interface ObservedStatus {
   readonly ancestors?: readonly { readonly controllerName?: string }[];
 }
 
-/** The API server's clients of one kind should not starve the others: so many writes are under way at once. */
-const maxParallel = 16;
-const firstRetryMs = 100;
-const maxRetryMs = 5000;
-/** Between writes to one object, growing while it keeps changing: a thousand routes that come make few writes of their Gateway. */
-const firstGapMs = 50;
-const maxGapMs = 800;
-
 const statusKinds: ReadonlySet<string> = new Set(kinds.filter(({ hasStatus }) => hasStatus).map(({ kind }) => kind));
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
-  readonly #abort = new AbortController();
+  readonly #writes: CalmWriter;
   #statuses: Statuses = new Map();
   #resources: ResourceSet | null = null;
-  /** Objects to look at, in the order in which they came up; people wait for those that are urgent. */
-  readonly #urgent = new Set<Key>();
-  readonly #dirty = new Set<Key>();
-  readonly #busy = new Set<Key>();
   /** Seen in another version than compiled: to be looked at after the next compilation. */
   readonly #early = new Set<Key>();
   /** What was said of objects that are not ours any more, until it is taken back, or somebody else has spoken. */
   readonly #left = new Map<Key, ResourceStatus>();
-  /** The last write to each object. */
-  readonly #paces = new Map<Key, { readonly endedAt: number; readonly gapMs: number }>();
-  /** Those that must wait for their turn. */
-  readonly #waiting = new Map<Key, NodeJS.Timeout>();
-  /** Failed writes wait here. */
-  readonly #retries = new Map<Key, { timer: NodeJS.Timeout; afterMs: number; message: string }>();
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
+    this.#writes = new CalmWriter({
+      ...options,
+      // Nothing can be said before there is something to say.
+      isLeader: () => this.#resources !== null && options.isLeader(),
+      plan: (key) => this.#plan(key),
+      wishFor: (key) => this.#statuses.get(key),
+      isUrgent: (key) => !key.includes('Route/'),
+    });
   }
 
   /** What should be said now of the objects as they were compiled. A status that did not change is the same object. */
@@ -76,14 +68,14 @@ export class StatusWriter {
       if (status === undefined) this.#leave(key, old!);
       else {
         this.#left.delete(key);
-        this.#mark(key);
+        this.#writes.mark(key);
       }
     }
-    for (const key of this.#early) this.#mark(key);
+    for (const key of this.#early) this.#writes.mark(key);
     this.#early.clear();
     // Entries from a life before this one.
     if (isFirst) this.rewrite();
-    this.#work();
+    this.#writes.work();
   }
 
   /** The server has another version of the object: somebody may have changed its status. */
@@ -91,94 +83,38 @@ export class StatusWriter {
     if (!statusKinds.has(kind)) return;
     const key = keyFor(kind, name);
     if (!this.#options.source.observe(kind, name)) return this.#drop(key);
-    this.#mark(key);
-    this.#work();
+    this.#writes.mark(key);
+    this.#writes.work();
   }
 
   /** Everything is looked at again: we have just begun to lead. */
   rewrite(): void {
-    for (const key of this.#statuses.keys()) this.#mark(key);
+    for (const key of this.#statuses.keys()) this.#writes.mark(key);
     for (const kind of statusKinds)
-      for (const name of this.#resources?.of(kind).keys() ?? []) this.#mark(keyFor(kind, name));
-    this.#work();
+      for (const name of this.#resources?.of(kind).keys() ?? []) this.#writes.mark(keyFor(kind, name));
+    this.#writes.work();
   }
 
   close(): void {
-    this.#abort.abort();
-    for (const timer of this.#waiting.values()) clearTimeout(timer);
-    for (const { timer } of this.#retries.values()) clearTimeout(timer);
-    this.#retries.clear();
-  }
-
-  #mark(key: Key): void {
-    (key.includes('Route/') ? this.#dirty : this.#urgent).add(key);
-  }
-
-  #work(): void {
-    // What is dirty while others lead is looked at when we do.
-    if (this.#abort.signal.aborted || this.#resources === null || !this.#options.isLeader()) return;
-    for (const keys of [this.#urgent, this.#dirty]) {
-      for (const key of keys) {
-        if (this.#busy.size >= maxParallel) return;
-        // Comes again when its write has ended.
-        if (this.#busy.has(key)) continue;
-        keys.delete(key);
-        if (!this.#mustWait(key)) this.#look(key);
-      }
-    }
-  }
-
-  #look(key: Key): void {
-    const write = this.#plan(key);
-    if (!write) {
-      this.#forget(key);
-      return;
-    }
-    this.#busy.add(key);
-    void this.#write(key, write).then(() => {
-      this.#busy.delete(key);
-      this.#work();
-    });
+    this.#writes.close();
   }
 
   #leave(key: Key, said: ResourceStatus): void {
     const { kind, id } = nameOf(key);
     if (!this.#options.source.observe(kind, id)) return this.#drop(key);
-    this.#mark(key);
-    this.#paces.delete(key);
+    this.#writes.mark(key);
     this.#left.set(key, said);
   }
 
   /** The object is gone. Who does not lead never looks, and would keep what it has to look at for ever. */
   #drop(key: Key): void {
-    for (const kept of [this.#urgent, this.#dirty, this.#early, this.#left, this.#paces]) kept.delete(key);
-  }
-
-  /** Whether the object was written a moment ago: then it comes again by itself. */
-  #mustWait(key: Key): boolean {
-    const pace = this.#paces.get(key);
-    const leftMs = pace ? pace.endedAt + pace.gapMs - performance.now() : 0;
-    if (leftMs <= 0) return false;
-    if (this.#waiting.has(key)) return true;
-    const timer = setTimeout(() => {
-      this.#waiting.delete(key);
-      this.#mark(key);
-      this.#work();
-    }, leftMs);
-    this.#waiting.set(key, timer);
-    return true;
-  }
-
-  /** Twice as long as before, unless it was quiet for a while. */
-  #paced(key: Key): void {
-    const endedAt = performance.now();
-    const pace = this.#paces.get(key);
-    const isBurst = pace !== undefined && endedAt - pace.endedAt < 2 * pace.gapMs + firstGapMs;
-    this.#paces.set(key, { endedAt, gapMs: isBurst ? Math.min(maxGapMs, pace.gapMs * 2) : firstGapMs });
+    this.#writes.drop(key);
+    this.#early.delete(key);
+    this.#left.delete(key);
   }
 
   /** The write that the object needs; null: none, or not now. */
-  #plan(key: Key): { readonly path: ObjectPath; readonly patch: object } | null {
+  #plan(key: Key): PlannedWrite | null {
     const { kind, namespace, name, id } = nameOf(key);
     const observed = this.#options.source.observe(kind, id);
     const resource = this.#resources!.of(kind).get(id);
@@ -199,7 +135,6 @@ export class StatusWriter {
       now,
     });
     if (isEqual(observed.status, status)) return null;
-    // The version guards against writing over what somebody else wrote meanwhile.
     const patch = { metadata: { resourceVersion: observed.resourceVersion }, status: patchOf(observed.status, status) };
     return { path: { ...collection, ...(namespace !== '' && { namespace }), name, subresource: 'status' }, patch };
   }
@@ -216,35 +151,6 @@ export class StatusWriter {
   #hasEntries(status: unknown): boolean {
     const { parents = [], ancestors = [] } = (status ?? {}) as ObservedStatus;
     return [...parents, ...ancestors].some(({ controllerName }) => controllerName === this.#options.controllerName);
-  }
-
-  async #write(key: Key, { path, patch }: { readonly path: ObjectPath; readonly patch: object }): Promise<void> {
-    const { client, onError } = this.#options;
-    const { error } = await client.patch(path, patch, { signal: this.#abort.signal, fieldManager: 'headgate' });
-    if (this.#abort.signal.aborted) return;
-    if (!error && this.#statuses.has(key)) this.#paced(key);
-    // 404: gone, and with it what it should say.
-    if (!error || error.code === 404) return this.#forget(key);
-    // A Conflict: the newer version is on its way to us, and will be looked at then; again later in case it was ours.
-    const known = this.#retries.get(key);
-    if (error.code !== 409 && known?.message !== error.message) onError(key, error);
-    this.#retryLater(key, error);
-  }
-
-  #forget(key: Key): void {
-    clearTimeout(this.#retries.get(key)?.timer);
-    this.#retries.delete(key);
-  }
-
-  #retryLater(key: Key, { message, retryAfterMs }: ApiError): void {
-    const known = this.#retries.get(key);
-    clearTimeout(known?.timer);
-    const afterMs = Math.min(maxRetryMs, Math.max(retryAfterMs ?? 0, (known?.afterMs ?? firstRetryMs / 2) * 2));
-    const timer = setTimeout(() => {
-      this.#mark(key);
-      this.#work();
-    }, afterMs);
-    this.#retries.set(key, { timer, afterMs, message });
   }
 }
 

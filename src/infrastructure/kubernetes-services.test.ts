@@ -29,6 +29,7 @@ async function start(t: TestContext) {
     client,
     isLeader: () => leads,
     onError: (object, { reason }) => errors.push(`${object} ${reason}`),
+    onContested: (object) => errors.push(`${object} is contested`),
     clock: { ...systemClock, random: () => 0 },
   });
   t.after(() => keeper.close());
@@ -159,4 +160,21 @@ test('a write that fails is tried again and told once; others do not wait for it
     () => server.requests.filter(({ method, path }) => method === 'PATCH' && path.includes('/services/')).length === 3,
   );
   assert.deepEqual(errors, ['Service/n/gw-headgate Forbidden']);
+});
+
+test('somebody who undoes each write is answered less and less often', async (t) => {
+  const { server, take, writes } = await start(t);
+  take(wish);
+  await server.until(() => writes().length === 2);
+  const at: number[] = [];
+  for (let count = 3; count <= 8; count++) {
+    const service = server.find(services, 'n/gw-headgate')!;
+    server.put(services, { ...service, metadata: { ...service.metadata, labels: { team: 'stolen' } } });
+    take(wish);
+    await server.until(() => writes().length === count);
+    await fetch(`http://127.0.0.1:${server.port}/none`);
+    at.push(performance.now());
+  }
+  // 50, 100, 200, 400 and 800 ms, but for what the first write was ahead.
+  assert.ok(at.at(-1)! - at[0]! > 1450, `${at.at(-1)! - at[0]!} ms`);
 });

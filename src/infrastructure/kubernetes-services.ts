@@ -9,6 +9,7 @@ import { createBackoff, type Backoff } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { systemClock, type Clock } from '../kube/clock.ts';
 import type { ObjectPath } from '../kube/paths.ts';
+import { isContested, leftOf, nextPace, type Pace, type WriteKind } from '../kube/write-pace.ts';
 import { differences } from '../lib/derived-map.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 import { isApplied, isOurs, isOwnedBy, manifestsFor, type Manifest } from './kubernetes-objects.ts';
@@ -19,6 +20,8 @@ export interface KubernetesServicesOptions {
   isLeader(): boolean;
   /** A write failed; it is tried again. Each message once an object until it works. */
   onError(object: Key, error: ApiError): void;
+  /** Somebody else undoes each of our writes to the object: they come more and more seldom. */
+  onContested(object: Key): void;
   readonly clock?: Clock;
 }
 
@@ -26,6 +29,14 @@ export interface KubernetesServicesOptions {
 type Write =
   | { readonly type: 'Apply'; readonly manifest: Manifest; readonly existing: Resource | undefined }
   | { readonly type: 'Delete'; readonly existing: Resource };
+
+/** The last write of an object. */
+interface Written {
+  readonly text: string;
+  /** The watch may not have told of the write yet, and it must not be made twice. */
+  readonly before: Resource | undefined;
+  readonly pace: Pace;
+}
 
 const kinds = ['Service', 'EndpointSlice'] as const;
 const maxParallel = 4;
@@ -44,8 +55,9 @@ export class KubernetesServices {
     Key,
     { readonly timer: NodeJS.Timeout; readonly backoff: Backoff; readonly told: string }
   >();
-  /** Written last: the watch may not have told of it yet, and it must not be written twice. */
-  readonly #written = new Map<Key, { readonly text: string; readonly before: Resource | undefined }>();
+  readonly #written = new Map<Key, Written>();
+  /** When the next of those that were written a moment ago may be written again. */
+  #wake: { readonly timer: NodeJS.Timeout; readonly dueAt: number } | undefined;
 
   constructor(options: KubernetesServicesOptions) {
     this.#options = options;
@@ -83,13 +95,30 @@ export class KubernetesServices {
       const last = this.#written.get(id);
       const isWritten = last !== undefined && last.before === write.existing && last.text === textOf(write);
       if (isWritten || this.#busy.has(id) || this.#waiting.has(id)) continue;
+      const leftMs = last ? leftOf(last.pace, this.#clock.now(), kindAfter(last, write)) : 0;
+      if (leftMs > 0) {
+        this.#wakeAfter(leftMs);
+        continue;
+      }
       this.#busy.add(id);
       void this.#carryOut(id, write);
     }
   }
 
+  #wakeAfter(ms: number): void {
+    const dueAt = this.#clock.now() + ms;
+    if (this.#wake && this.#wake.dueAt <= dueAt) return;
+    clearTimeout(this.#wake?.timer);
+    const timer = setTimeout(() => {
+      this.#wake = undefined;
+      this.work();
+    }, ms);
+    this.#wake = { timer, dueAt };
+  }
+
   close(): void {
     this.#abort.abort();
+    clearTimeout(this.#wake?.timer);
     for (const { timer } of this.#retries.values()) clearTimeout(timer);
   }
 
@@ -98,11 +127,16 @@ export class KubernetesServices {
     if (this.#abort.signal.aborted) return;
     this.#busy.delete(id);
     if (error) this.#retryLater(id, error);
-    else {
-      this.#retries.delete(id);
-      this.#written.set(id, { text: textOf(write), before: write.existing });
-    }
+    else this.#succeed(id, write);
     this.work();
+  }
+
+  #succeed(id: Key, write: Write): void {
+    this.#retries.delete(id);
+    const last = this.#written.get(id);
+    const pace = nextPace(last?.pace, this.#clock.now(), last ? kindAfter(last, write) : 'News');
+    this.#written.set(id, { text: textOf(write), before: write.existing, pace });
+    if (last && isContested(last.pace, pace)) this.#options.onContested(id);
   }
 
   #retryLater(id: Key, error: ApiError): void {
@@ -185,6 +219,10 @@ function leftovers(
 function idOf(write: Write): Key {
   const { kind, metadata } = write.type === 'Apply' ? write.manifest : write.existing;
   return `${kind}/${metadata.namespace}/${metadata.name}`;
+}
+
+function kindAfter(last: Written, write: Write): WriteKind {
+  return last.text === textOf(write) ? 'Repeat' : 'News';
 }
 
 function textOf(write: Write): string {
