@@ -199,9 +199,9 @@ function hostnamesForm(config: GatewayConfig): unknown {
   return Object.fromEntries(
     names.map(([key, entries]) => {
       const all = entries.flatMap(({ path, matches }) => matches.map((match) => ({ path, match })));
+      const tieOf = ({ path, match }: (typeof all)[number]) => match.tie ?? path.value;
       const ordered = all.toSorted(
-        (a, b) =>
-          a.match.order - b.match.order || (a.path.value < b.path.value ? -1 : a.path.value > b.path.value ? 1 : 0),
+        (a, b) => a.match.order - b.match.order || (tieOf(a) < tieOf(b) ? -1 : tieOf(a) > tieOf(b) ? 1 : 0),
       );
       return [nameOfKey(key), ordered.map(({ path, match }) => matchText(path, match))];
     }),

@@ -7,7 +7,7 @@ import type { Resource, ResourceName } from '../model/resources.ts';
 import { resolveBackend, type BackendSurroundings } from './4-resolve-backends.ts';
 import { partsOfBackend } from './backend-uses.ts';
 import type { ExtensionObjects } from './extension-refs.ts';
-import type { RankedMatch } from './precedence.ts';
+import { tieOf, type RankedMatch } from './precedence.ts';
 import type { GrantIndex } from './reference-grants.ts';
 import type { TargetEffects, TranslatedRoute } from './resolved.ts';
 import { routeKindOf } from './route-kinds.ts';
@@ -134,7 +134,11 @@ function joinRules(route: Route, key: Key, rules: readonly TranslatedRule[]): Om
 
 function rankMatches(route: Route, rules: readonly TranslatedRule[]): readonly RankedMatch[] {
   return rules.flatMap((rule, ruleIndex) =>
-    rule.matches.map((rated, matchIndex) => ({ ...rated, route, ruleIndex, matchIndex })),
+    rule.matches.map((rated, matchIndex) => {
+      const ranked = { ...rated, route, ruleIndex, matchIndex };
+      if (rated.path.type !== 'RegularExpression') return ranked;
+      return { ...ranked, match: { ...rated.match, tie: tieOf(ranked) } };
+    }),
   );
 }
 

@@ -12,8 +12,8 @@ export interface RankedMatch extends RatedMatch {
 
 /**
  * Gateway API, HTTPRouteRule.matches and GRPCRouteRule.matches: what the path of a match says of its place. `rank` is that of
- * its sort, the lowest first. Of two different paths that are Exact, or prefixes of the same length, a request fits only one,
- * and which of two regular expressions goes first is the implementation's choice.
+ * its sort, the lowest first. Of two different paths that are Exact, or prefixes of the same length, a request fits only one.
+ * Which of two regular expressions goes first is the implementation's choice: the longer one; for the same length see `tieOf`.
  */
 export function orderOf(rank: number, { value }: PathMatch): number {
   return rank * longerThanAnyPath - value.length;
@@ -33,6 +33,20 @@ function compareConditions({ match: a }: RankedMatch, { match: b }: RankedMatch)
     (b.headers?.length ?? 0) - (a.headers?.length ?? 0) ||
     (b.query?.length ?? 0) - (a.query?.length ?? 0)
   );
+}
+
+/** `compareMatches` as a text, for matches of different expressions: what it puts first sorts first. */
+export function tieOf({ match, route, ruleIndex, matchIndex }: RankedMatch): string {
+  const { creationTimestamp = '', namespace, name } = route.metadata;
+  const { method, headers = [], query = [] } = match;
+  const counts = [method === undefined ? 1 : 0, -headers.length, -query.length].map(sortable);
+  const places = [ruleIndex, matchIndex].map(sortable);
+  return [...counts, creationTimestamp, `${namespace}/${name}`, route.kind, ...places].join(' ');
+}
+
+/** As text it sorts like the number: all have as many digits. */
+function sortable(count: number): string {
+  return String(count + 50_000);
 }
 
 function compareIndex(a: RankedMatch, b: RankedMatch): number {

@@ -100,8 +100,10 @@ export interface PathConfig {
 
 export interface MatchConfig {
   readonly rule: Key;
-  /** Among the matches of all paths: the lowest goes first. Of different paths that fit a request only expressions can have the same, and go by their text. */
+  /** Among the matches of all paths: the lowest goes first. Of different paths that fit a request only expressions can have the same. */
   readonly order: number;
+  /** Of expressions: decides, as text, between those of the same order; without, their own texts do. */
+  readonly tie?: string;
   /** Only requests of a gRPC content type (`application/grpc…`) fit. */
   readonly isGrpc?: true;
   readonly method?: string;

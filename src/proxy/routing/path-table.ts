@@ -39,6 +39,7 @@ export interface PathTable {
 interface PatternCandidate extends Candidate {
   readonly routes: PathRoutes;
   readonly pattern: Pattern;
+  readonly tie: string;
 }
 
 export const noPaths: PathTable = {
@@ -110,16 +111,17 @@ function changePatterns(
 ): readonly PatternCandidate[] {
   const left = new Set(gone.filter(({ pattern }) => pattern !== null));
   const added = come.flatMap((routes) => {
-    const { pattern, candidates } = routes;
-    return pattern === null ? [] : candidates.map((candidate) => ({ ...candidate, routes, pattern }));
+    const { pattern, candidates, config } = routes;
+    if (pattern === null) return [];
+    const { path, matches } = config;
+    return candidates.map((one, i) => ({ ...one, routes, pattern, tie: matches[i]?.tie ?? path.value }));
   });
   if (left.size === 0 && added.length === 0) return patterns;
   return [...patterns.filter(({ routes }) => !left.has(routes)), ...added].toSorted(comparePatterns);
 }
 
 function comparePatterns(a: PatternCandidate, b: PatternCandidate): number {
-  const [one, other] = [a.routes.config.path.value, b.routes.config.path.value];
-  return a.order - b.order || (one < other ? -1 : one > other ? 1 : 0);
+  return a.order - b.order || (a.tie < b.tie ? -1 : a.tie > b.tie ? 1 : 0);
 }
 
 const none: Candidate = { order: Number.MAX_SAFE_INTEGER, test: null, result: null };
