@@ -2,6 +2,7 @@
 import type { CallFailure, CallRequest, CallResponse } from '../contract/exchange.ts';
 import type { Key } from '../contract/keys.ts';
 import type { ExchangeRun } from './exchange.ts';
+import { resumeRequest } from './exchange-request-body.ts';
 import { FieldList } from './http/fields.ts';
 import { BODY_TUNNEL } from './http/streams.ts';
 import type { BackendCall } from './upstream/backend-call.ts';
@@ -77,6 +78,6 @@ export async function readWholeBody(run: ExchangeRun, maxBytes: number): Promise
   const body = (run.waits ??= new ExchangeWaits()).forBody(maxBytes);
   // A client that asks first would wait for the backend's word, and the backend for the filter's.
   if (run.expectsContinue) run.downstream.sendInformational(100, noFields);
-  run.resumeRequest();
+  resumeRequest(run);
   return body;
 }

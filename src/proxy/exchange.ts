@@ -1,12 +1,11 @@
 /**
  * One request and its reply: one object of fixed shape that is at once what filters see, what matching and balancing look at,
- * what the pool sends and what both codecs call. Relays bodies itself; every decision is made in forward-*.ts.
+ * what the pool sends and what both codecs call. Every decision is made in forward-*.ts, reached through the steps.
  */
 import type {
   CallFailure,
   CallRequest,
   CallResponse,
-  Exchange,
   ExchangeMatch,
   ExchangeRequest,
   ExchangeResponse,
@@ -15,76 +14,40 @@ import type {
 } from '../contract/exchange.ts';
 import type { ClientCertificate } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
-import { atTurnEnd, type AtTurnEnd } from '../lib/turn-end.ts';
+import { atTurnEnd } from '../lib/turn-end.ts';
 import { plainAddress } from './client-identity.ts';
-import { HeldBody } from './exchange-held-body.ts';
-import type { FinishedExchange } from './exchange-observer.ts';
-import { bufferOf, TransformedDownstream } from './exchange-transforms.ts';
+import type { HeldBody } from './exchange-held-body.ts';
+import {
+  endBody,
+  flushRequest,
+  passBody,
+  passTransformed,
+  resumeRequest,
+  transformRequest,
+} from './exchange-request-body.ts';
+import type { ExchangeRoles } from './exchange-roles.ts';
+import type { ExchangeSteps, ResponseState } from './exchange-steps.ts';
+import { TransformedDownstream } from './exchange-transforms.ts';
 import type { ExchangeTimer } from './exchange-timer.ts';
 import { callBackend, readWholeBody, type ExchangeWaits } from './exchange-waits.ts';
 import { FieldList } from './http/fields.ts';
 import {
   BODY_NONE,
   BODY_TUNNEL,
-  BODY_UNKNOWN,
   type ConnectionInfo,
   type Downstream,
   type RequestHead,
-  type RequestSink,
-  type ResponseSink,
   type Upstream,
   type UpstreamError,
-  type UpstreamRequest,
 } from './http/streams.ts';
-import type {
-  BackendChoice,
-  BackendRuntime,
-  EndpointRuntime,
-  ListenerRuntime,
-  MatchInput,
-  PickOptions,
-  RuleRuntime,
-} from './runtime.ts';
-import type { BackendCall } from './upstream/backend-call.ts';
+import type { BackendChoice, BackendRuntime, EndpointRuntime, ListenerRuntime, RuleRuntime } from './runtime.ts';
 import type { Session } from './upstream/session-persistence.ts';
 import type { MirrorGroup } from './upstream/mirror.ts';
-
-/** What happens at the turning points of an exchange, and what they need. One object for all exchanges of a forwarder. */
-export interface ExchangeSteps {
-  /** The fields of the head are in the exchange. */
-  onResponseHead(run: ExchangeRun): void;
-  onResponseEnd(run: ExchangeRun, trailers: FieldList | null): void;
-  onUpstreamError(run: ExchangeRun, error: UpstreamError): void;
-  onDownstreamClose(run: ExchangeRun, reason: string): void;
-  /** A filter cannot read the request's body. */
-  onBadBody(run: ExchangeRun): void;
-  /** Null: there is no such backend. */
-  call(run: ExchangeRun, backend: Key, request: CallRequest): BackendCall | null;
-  now(): number;
-}
 
 const noneTried: readonly EndpointRuntime[] = [];
 const noFields = new FieldList();
 
-/** A body up to this size is kept for a further try; what is sent beyond it makes the request unrepeatable. */
-const MAX_HELD_BYTES = 64 * 1024;
-
-/** Where the response stands. `discarding`: it will be retried once its short body has passed. */
-export type ResponseState = 'none' | 'discarding' | 'started' | 'ended';
-
-export class ExchangeRun
-  implements
-    Exchange,
-    ExchangeRequest,
-    ExchangeMatch,
-    MatchInput,
-    AtTurnEnd,
-    PickOptions,
-    UpstreamRequest,
-    RequestSink,
-    ResponseSink,
-    FinishedExchange
-{
+export class ExchangeRun implements ExchangeRoles {
   readonly head: RequestHead;
   downstream: Downstream;
   readonly connection: ConnectionInfo;
@@ -218,14 +181,7 @@ export class ExchangeRun
   }
 
   transformRequest(transform: RequestTransform): void {
-    if (this.requestTransform !== null) throw new Error('a filter changes the body of this request already');
-    if (this.bodyLength === BODY_NONE || this.bodyLength === BODY_TUNNEL) return;
-    this.requestTransform = transform;
-    this.bodyLength = BODY_UNKNOWN;
-    const early = this.held;
-    this.held = null;
-    if (early !== null) this.#takeTransformed(transform.onData(early.whole()));
-    if (this.isRequestEnded) this.#takeTransformed(transform.onEnd());
+    transformRequest(this, transform);
   }
 
   transformResponse(transform: ResponseTransform): void {
@@ -249,41 +205,13 @@ export class ExchangeRun
     this.#response = null;
   }
 
-  /** Stops the client until the backend takes more. */
-  pauseRequest(): void {
-    if (this.isRequestPaused || this.isRequestEnded) return;
-    if (this.waits !== null && this.waits.readsBody) return;
-    this.isRequestPaused = true;
-    this.downstream.pauseRequest();
-  }
-
-  resumeRequest(): void {
-    if (!this.isRequestPaused) return;
-    this.isRequestPaused = false;
-    if (this.isOver || this.responseState === 'ended') return;
-    this.downstream.resumeRequest();
-  }
-
   // RequestSink: the client's codec.
 
   onRequestData(buffer: Buffer, start: number, end: number): void {
     if (this.isOver) return;
     this.requestBytes += end - start;
-    if (this.requestTransform === null) this.#takeBody(buffer, start, end);
-    else this.#takeTransformed(this.requestTransform.onData(buffer.subarray(start, end)));
-  }
-
-  #takeBody(buffer: Buffer, start: number, end: number): void {
-    if (this.mirrors !== null) this.mirrors.sendData(buffer, start, end);
-    const upstream = this.upstream;
-    if (upstream === null || this.keepsBody) this.#hold(buffer, start, end);
-    if (upstream === null) {
-      if (this.waits !== null) this.waits.onBytes(this.held!.bytes);
-      this.pauseRequest();
-      return;
-    }
-    if (!upstream.sendData(buffer, start, end)) this.pauseRequest();
-    this.flushSoon();
+    if (this.requestTransform === null) passBody(this, buffer, start, end);
+    else passTransformed(this, this.requestTransform.onData(buffer.subarray(start, end)));
   }
 
   /** What was sent so far must not wait longer than this turn. */
@@ -296,11 +224,7 @@ export class ExchangeRun
   onTurnEnd(): void {
     this.#isFlushQueued = false;
     if (this.isOver) return;
-    // An end has flushed what came before it.
-    if (!this.isRequestEnded) {
-      if (this.upstream?.flush() === false) this.pauseRequest();
-      this.mirrors?.flush();
-    }
+    flushRequest(this);
     this.#flushResponse();
   }
 
@@ -309,17 +233,7 @@ export class ExchangeRun
   }
 
   onRequestEnd(trailers: FieldList | null): void {
-    if (this.isOver || this.isRequestEnded) return;
-    if (this.requestTransform !== null) {
-      this.#takeTransformed(this.requestTransform.onEnd());
-      if (this.isOver) return;
-    }
-    this.isRequestEnded = true;
-    this.isRequestPaused = false;
-    this.requestTrailers = trailers;
-    if (this.waits !== null) this.waits.onBodyEnd(this.held === null ? new Uint8Array() : this.held.whole());
-    if (this.mirrors !== null) this.mirrors.sendEnd();
-    if (this.upstream !== null) this.upstream.sendEnd(trailers);
+    if (!this.isOver && !this.isRequestEnded) endBody(this, trailers);
   }
 
   onDownstreamDrain(): void {
@@ -365,29 +279,10 @@ export class ExchangeRun
   }
 
   onUpstreamDrain(): void {
-    this.resumeRequest();
+    resumeRequest(this);
   }
 
   onUpstreamError(error: UpstreamError): void {
     if (!this.isOver) this.steps.onUpstreamError(this, error);
-  }
-
-  /** What a filter made of the body; null: it is not valid. */
-  #takeTransformed(bytes: Uint8Array | null): void {
-    if (this.isOver) return;
-    if (bytes === null) this.steps.onBadBody(this);
-    else if (bytes.length > 0) this.#takeBody(bufferOf(bytes), 0, bytes.length);
-  }
-
-  /** Without a backend all must be kept (the client is paused); with one, no more than a repetition is worth. */
-  #hold(buffer: Buffer, start: number, end: number): void {
-    const bytes = this.held === null ? 0 : this.held.bytes;
-    if (this.upstream !== null && bytes + end - start > MAX_HELD_BYTES) {
-      this.keepsBody = false;
-      this.held = null;
-      return;
-    }
-    this.held ??= new HeldBody();
-    this.held.add(buffer, start, end);
   }
 }

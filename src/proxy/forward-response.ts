@@ -3,6 +3,7 @@ import type { LocalReply } from '../contract/exchange.ts';
 import type { Filter } from '../contract/filter.ts';
 import type { ExchangeRun } from './exchange.ts';
 import type { Observer } from './exchange-observer.ts';
+import { resumeRequest } from './exchange-request-body.ts';
 import { FieldList } from './http/fields.ts';
 import { BODY_NONE } from './http/streams.ts';
 import { GrpcCode, grpcStatusIn } from './grpc.ts';
@@ -99,7 +100,7 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
         run.grpcStatus = status < 0 ? grpcStatusIn(run.responseHeaders) : status;
       }
       // The codec reads on past what nobody wants.
-      run.resumeRequest();
+      resumeRequest(run);
       run.responseState = 'ended';
       run.downstream.sendEnd(trailers);
       // A backend that answers before it has read everything wants no more of it.
@@ -126,7 +127,7 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
         run.responseBytes += body.length;
         run.downstream.sendData(body, 0, body.length);
       }
-      run.resumeRequest();
+      resumeRequest(run);
       run.responseState = 'ended';
       run.downstream.sendEnd(null);
       finish(run);
@@ -135,7 +136,7 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
     cut(run, reply) {
       run.reason = reply.reason;
       const isGrpc = run.responseContentLength < 0 && isGrpcCall(run);
-      if (isGrpc) run.resumeRequest();
+      if (isGrpc) resumeRequest(run);
       run.responseState = 'ended';
       if (isGrpc) {
         run.grpcStatus = grpcStatusOf(reply);

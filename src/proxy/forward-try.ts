@@ -1,5 +1,6 @@
 /** One try after another: picks an endpoint, sends the request, and on failure tries again or answers. Knows no sockets. */
 import type { ExchangeRun } from './exchange.ts';
+import { sendHeldBody } from './exchange-request-body.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
 import { abortTry, endTry, isSuccess, type ResponsePath } from './forward-response.ts';
 import { backoffOf, decideOnError, decideOnStatus, isIdempotent, type RetryDecision } from './forward-retry.ts';
@@ -41,7 +42,9 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
     run.isTryOpen = true;
     const timeoutMs = run.rule!.config.backendRequestTimeoutMs;
     if (timeoutMs !== undefined && timeoutMs > 0) run.tryTimer = new ExchangeTimer(timeoutMs, () => onTryTimeout(run));
-    if (run.bodyLength !== BODY_NONE) sendHeldBody(run);
+    if (run.bodyLength === BODY_NONE) return;
+    if (!isWorthKeeping(run)) run.keepsBody = false;
+    sendHeldBody(run);
   }
 
   /** True: the next try is granted, and noted in the exchange. */
@@ -131,23 +134,7 @@ function retriedStatusOf(run: ExchangeRun): number {
   return run.grpcStatus < 0 ? run.status : statusOfCode(run.grpcStatus);
 }
 
-/** What came of the body before there was somebody to take it, or again what an earlier try was sent. */
-function sendHeldBody(run: ExchangeRun): void {
-  const upstream = run.upstream!;
-  // On a connection that stands, a request that must not be sent twice cannot be retried: keeping its body is for nothing.
-  if (upstream.isReused === true && run.rule!.config.retry === undefined && !isIdempotent(run.method)) {
-    run.keepsBody = false;
-  }
-  let takesMore = true;
-  if (run.held !== null) {
-    takesMore = run.held.sendTo(upstream);
-    if (!run.keepsBody) run.held = null;
-  }
-  if (run.isRequestEnded) {
-    upstream.sendEnd(run.requestTrailers);
-    return;
-  }
-  run.flushSoon();
-  if (takesMore) run.resumeRequest();
-  else run.pauseRequest();
+/** On a connection that stands, a request that must not be sent twice cannot be retried: keeping its body is for nothing. */
+function isWorthKeeping({ upstream, rule, method }: ExchangeRun): boolean {
+  return upstream!.isReused !== true || rule!.config.retry !== undefined || isIdempotent(method);
 }

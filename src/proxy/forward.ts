@@ -6,8 +6,10 @@ import type { LocalReply } from '../contract/exchange.ts';
 import type { Filter } from '../contract/filter.ts';
 import type { Key } from '../contract/keys.ts';
 import { createClientIdentity } from './client-identity.ts';
-import { ExchangeRun, type ExchangeSteps } from './exchange.ts';
+import { ExchangeRun } from './exchange.ts';
 import type { Observer } from './exchange-observer.ts';
+import { pauseRequest } from './exchange-request-body.ts';
+import type { ExchangeSteps } from './exchange-steps.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
 import { findListener, findRule } from './forward-match.ts';
 import { abortTry, createResponsePath } from './forward-response.ts';
@@ -122,7 +124,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
 
   /** The client is held back meanwhile; `resume` is called unless the filter has answered or the client has left. */
   function waitForFilter(run: ExchangeRun, result: Promise<LocalReply | undefined>, resume: () => void): void {
-    run.pauseRequest();
+    pauseRequest(run);
     result.then(
       (reply) => {
         if (run.isOver) return;
