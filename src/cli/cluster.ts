@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { defaultControllerName } from '../compiler/1-select-gateways.ts';
 import { newestBundleVersion } from '../compiler/bundle-version.ts';
 import { KubernetesServices } from '../infrastructure/kubernetes-services.ts';
+import { ClassFinalizers } from '../controller/class-finalizers.ts';
 import { AddressPool } from '../controller/address-pool.ts';
 import type { AddressRange } from '../controller/address-range.ts';
 import { StatusWriter } from '../controller/status-writer.ts';
@@ -38,6 +39,7 @@ export class Cluster {
   readonly #seenAddresses = new Map<Key, string>();
   readonly #client: KubeClient;
   readonly #writer: StatusWriter;
+  readonly #finalizers: ClassFinalizers;
   readonly #services: KubernetesServices;
   readonly #election: LeaderElection | null;
 
@@ -68,6 +70,15 @@ export class Cluster {
         log.warn(`The status of ${key} could not be written; it is tried again: ${message}`),
       onContested: (key) => tellContested(`The status of ${key}`),
     });
+    this.#finalizers = new ClassFinalizers({
+      client: this.#client,
+      source: this.source,
+      controllerName: defaultControllerName,
+      isLeader: () => this.isLeader,
+      onError: (key, { message }) =>
+        log.warn(`The finalizer of ${key} could not be written; it is tried again: ${message}`),
+      onContested: (key) => tellContested(`The finalizer of ${key}`),
+    });
     this.#services = new KubernetesServices({
       client: this.#client,
       isLeader: () => this.isLeader,
@@ -84,6 +95,7 @@ export class Cluster {
       onCompiled: ({ statuses, infrastructure }, resources) => {
         this.#services.take(infrastructure, resources);
         this.#writer.take(statuses, resources);
+        this.#finalizers.take(resources);
       },
     };
   }
@@ -99,6 +111,7 @@ export class Cluster {
   /** Gives the lease up at once, so that another replica goes on writing while this one drains. */
   async close(): Promise<void> {
     this.#writer.close();
+    this.#finalizers.close();
     this.#services.close();
     await this.#election?.close();
     await this.#client.close();
@@ -126,6 +139,7 @@ export class Cluster {
       onLead: () => {
         log.info('This replica leads: it writes the statuses and what Gateways get beside their proxies.');
         this.#writer.rewrite();
+        this.#finalizers.rewrite();
         this.#services.work();
         // Gateways may have waited for somebody who gives addresses.
         this.#options.onAddresses();
@@ -136,6 +150,7 @@ export class Cluster {
 
   #observe(kind: string, name: ResourceName): void {
     this.#writer.observed(kind, name);
+    this.#finalizers.observed(kind, name);
     if (kind !== 'Gateway' || this.isLeader) return;
     const key = keyOf(kind, ...(name.split('/') as [string, string]));
     const text = this.#addressesOf(key).join();

@@ -8,13 +8,15 @@ import type { KubeClient } from './client.ts';
 import type { ObjectPath } from './paths.ts';
 import { isContested, leftOf, nextPace, retryAfter, type Pace, type WriteKind } from './write-pace.ts';
 
+export interface PatchedMetadata {
+  readonly resourceVersion: string | undefined;
+  readonly finalizers?: readonly string[];
+}
+
 export interface PlannedWrite {
   readonly path: ObjectPath;
   /** JSON merge patch. Its version guards against writing over what somebody else wrote meanwhile. */
-  readonly patch: {
-    readonly metadata: { readonly resourceVersion: string | undefined };
-    readonly [field: string]: unknown;
-  };
+  readonly patch: { readonly metadata: PatchedMetadata; readonly status?: object };
 }
 
 export interface CalmWriterOptions {

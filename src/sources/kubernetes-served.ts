@@ -15,6 +15,10 @@ export interface Observation {
   readonly generation: number | undefined;
   /** As the server has it, with the entries of other controllers. */
   readonly status: unknown;
+  /** Absent: none. */
+  readonly finalizers?: readonly string[];
+  /** Somebody has deleted it, and it stays until nobody's finalizer is left. */
+  readonly isTerminating?: true;
 }
 
 export interface Served {
@@ -30,6 +34,7 @@ export interface Served {
 
 interface ServerMeta extends Partial<ObjectMeta> {
   readonly name: string;
+  readonly finalizers?: readonly string[];
 }
 
 /** In the newest version, with its defaults; `version` is that of the object, which may be older. */
@@ -44,9 +49,17 @@ export function readServed(object: ServerObject, definition: KindDefinition, ver
 
 /** Of an object that is not read itself. */
 export function readObservation(object: ServerObject): Served {
-  const { uid, resourceVersion, generation } = object.metadata as ServerMeta;
+  const { uid, resourceVersion, generation, finalizers, deletionTimestamp } = object.metadata as ServerMeta;
   const { status } = object as { readonly status?: unknown };
-  return { resource: undefined, observation: { uid, resourceVersion, generation, status }, problem: undefined };
+  const observation = {
+    uid,
+    resourceVersion,
+    generation,
+    status,
+    ...(finalizers && { finalizers }),
+    ...(deletionTimestamp !== undefined && { isTerminating: true as const }),
+  };
+  return { resource: undefined, observation, problem: undefined };
 }
 
 const unreadOfEndpoint = ['targetRef', 'nodeName', 'hostname', 'hints', 'deprecatedTopology'];

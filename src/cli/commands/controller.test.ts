@@ -105,6 +105,23 @@ test('where the class goes, nothing that was said of its Gateways stays, until i
   await until(() => statusOf(server, routes, 'n/one').parents?.length === 1, 'the entry of the route is back');
 });
 
+test('a class has the finalizer of the Gateway API as long as it has a Gateway', async (t) => {
+  const server = await startServer(t);
+  server.put(classes, ourClass);
+  server.put(gateways, gateway('one', await freePort()));
+  await startController(t, server);
+  const finalizers = () => server.find(classes, 'headgate')!.metadata.finalizers as string[] | undefined;
+  const finalizer = 'gateway-exists-finalizer.gateway.networking.k8s.io';
+  await until(() => finalizers()?.join() === finalizer, 'the class has the finalizer');
+  // Somebody who deletes it now waits, and its Gateways are served until they go, even new ones.
+  const found = server.find(classes, 'headgate')!;
+  server.put(classes, { ...found, metadata: { ...found.metadata, deletionTimestamp: '2030-01-01T00:00:00Z' } });
+  server.put(gateways, gateway('two', await freePort()));
+  await untilReason(server, 'n/two', 'Programmed');
+  for (const name of ['n/one', 'n/two']) server.remove(gateways, name);
+  await until(() => finalizers()?.length === 0, 'the finalizer is gone');
+});
+
 test('headgate status shows what the cluster has of Headgate, and what nobody answers for', async (t) => {
   const server = await startServer(t);
   const port = await freePort();
