@@ -154,6 +154,8 @@ export class Http2Connection implements InboundHost, SenderOwner, DeadlineOwner 
     if (this.#life === Life.ended) return;
     this.sender.goaway(this.table.lastPeerId, ErrorCode.noError);
     this.#end(ErrorCode.cancel, reason);
+    // Whoever closes may end the process before this turn does.
+    this.sender.output.onTurnEnd();
   }
 
   /** A connection error (RFC 9113 §5.4.1). */

@@ -25,6 +25,20 @@ test('draining: a warning, then the last stream, then the end of the connection'
   assert.ok(client.find(data, 1) !== undefined && client.find(data, 3) !== undefined);
 });
 
+test('closed at once, what was answered until then leaves first: whoever closes may end the process next', async () => {
+  const server = await new TestServer().listen();
+  const client = await RawClient.connect(server.port);
+  client.send(frame(headers, END_BOTH, 1, block(...get)));
+  await until(() => server.requests.length === 1, 'the request');
+  server.requests[0]!.answer(200, 'done');
+  server.connections[0]!.close();
+  const gone = server[Symbol.asyncDispose]();
+  await until(() => client.isClosed, 'the end');
+  assert.equal(client.find(data, 1)?.payload.toString(), 'done');
+  assert.equal(client.find(goaway, 0)!.payload.readUInt32BE(0), 1);
+  await gone;
+});
+
 test('a connection that has had its requests ends, and none of them is lost', async () => {
   await using server = await new TestServer({ http2RequestsPerConnection: 2 }).listen();
   server.onRequest = (request) => request.answer(200, 'done');
