@@ -185,6 +185,33 @@ const floods: Record<string, Flood> = {
     times: 3000,
     code: 11,
   },
+  'made to reset by a window too large': {
+    piece: (i) =>
+      Buffer.concat([
+        frame(headers, END_BOTH, 2 * i + 1, block(...get)),
+        frame(windowUpdate, 0, 2 * i + 1, u32(0x7fffffff)),
+      ]),
+    times: 3000,
+    code: 11,
+  },
+  'made to reset by a PRIORITY of a wrong size': {
+    piece: (i) =>
+      Buffer.concat([
+        frame(headers, END_BOTH, 2 * i + 1, block(...get)),
+        frame(priority, 0, 2 * i + 1, Buffer.alloc(4)),
+      ]),
+    times: 3000,
+    code: 11,
+  },
+  'made to reset by a stream that depends on itself': {
+    piece: (i) =>
+      Buffer.concat([
+        frame(headers, END_BOTH, 2 * i + 1, block(...get)),
+        frame(priority, 0, 2 * i + 1, Buffer.concat([u32(2 * i + 1), Buffer.of(0)])),
+      ]),
+    times: 3000,
+    code: 11,
+  },
   CONTINUATION: {
     first: frame(headers, 0, 1, block(...get)),
     piece: () => frame(continuation, 0, 1, block(['a', 'b'])),
