@@ -172,6 +172,24 @@ describe('bytes on idle pooled connections', () => {
       await wire.bystander();
     }
   });
+
+  it('however many are closed as requests are written to them, no repeatable request fails', async () => {
+    const waiting: (() => void)[] = [];
+    wire.backend.scripts.set('/slow', (_request, { socket }) => waiting.push(() => socket.write(okay('slow'))));
+    wire.backend.scripts.set('/again', (_request, { socket, received }) => {
+      if (received.includes('/slow')) socket.destroy();
+      else socket.write(okay('again'));
+    });
+    const clients = await Promise.all(Array.from({ length: 5 }, () => wire.connect()));
+    for (const client of clients) client.send('GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    await until(() => waiting.length === clients.length, 'each has a connection');
+    for (const answer of waiting) answer();
+    for (const client of clients) assert.equal((await client.answer()).body, 'slow');
+    clients[0]!.send('GET /again HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    const { status, body } = await clients[0]!.answer(2);
+    assert.deepEqual([status, body], [200, 'again']);
+    for (const client of clients) client.close();
+  });
 });
 
 describe('informational answers', () => {

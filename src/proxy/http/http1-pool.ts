@@ -17,7 +17,9 @@ export class Http1Pool implements Pool, ClientOwner {
   }
 
   open(request: UpstreamRequest, sink: ResponseSink): Upstream {
-    const connection = this.#idle.pop() ?? this.#connect();
+    // A backend that closes one idle connection may be about to close all of them.
+    const idle = request.hasUsedFreeRetry === true ? undefined : this.#idle.pop();
+    const connection = idle ?? this.#connect();
     return connection.start(request, sink);
   }
 

@@ -96,6 +96,8 @@ export interface UpstreamRequest {
   readonly clientCertificate?: ClientCertificate | undefined;
   /** Whose request it is, for backends that are told by a PROXY header. Absent: our own. */
   readonly connection?: ConnectionInfo;
+  /** A connection that had stood idle was closed as this was written to it: no other idle one is tried. */
+  readonly hasUsedFreeRetry?: boolean;
 }
 
 /** Why an upstream request failed. */
