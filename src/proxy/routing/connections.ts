@@ -1,9 +1,8 @@
 /** Which rule takes the connections or sessions of a listener, kept from the previous snapshot wherever nothing of it has changed. */
 import type { ConnectionConfig } from '../../contract/gateway-config.ts';
 import type { Key } from '../../contract/keys.ts';
-import { deriveMap } from '../../lib/derived-map.ts';
 import type { RuleRuntime } from '../runtime.ts';
-import { addNamer, namersOf, removeNamer, type Namers } from './namers.ts';
+import { deriveNaming, type Earlier } from './namers.ts';
 import type { Rules } from './rules.ts';
 
 export interface ConnectionEntry {
@@ -13,32 +12,16 @@ export interface ConnectionEntry {
 
 export type Connections = ReadonlyMap<Key, ConnectionEntry>;
 
-interface Earlier {
-  readonly before: Connections;
-  readonly changed: ReadonlySet<Key> | null;
-  readonly changedRules: Iterable<Key>;
-  /** The entries that name a rule; kept up to date. */
-  readonly namers: Namers;
-}
-
 /** Answers the same map where nothing changed. */
 export function buildConnections(
   configs: Readonly<Record<Key, ConnectionConfig>>,
   rules: Rules,
-  { before, changed, changedRules, namers }: Earlier,
+  earlier: Earlier<ConnectionEntry>,
 ): Connections {
-  const stale = new Set(changed);
-  for (const rule of changedRules) for (const key of namersOf(namers, rule)) stale.add(key);
-  const built = [...stale].map((key) => {
-    const config = configs[key];
-    return [key, config && entryOf(config, rules)] as const;
+  return deriveNaming(configs, earlier, {
+    build: (config) => entryOf(config, rules),
+    namesIn: ({ rule }) => [rule],
   });
-  for (const [key, entry] of built) {
-    const known = before.get(key);
-    if (known) removeNamer(namers, key, [known.config.rule]);
-    if (entry) addNamer(namers, key, [entry.config.rule]);
-  }
-  return deriveMap(before, built);
 }
 
 function entryOf(config: ConnectionConfig, rules: Rules): ConnectionEntry {

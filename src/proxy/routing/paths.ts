@@ -7,43 +7,22 @@ import type { Key } from '../../contract/keys.ts';
 import { deriveMap, type Difference } from '../../lib/derived-map.ts';
 import type { RuleMatch } from '../runtime.ts';
 import type { HostnameRoutes } from './listener-router.ts';
-import { addNamer, namersOf, removeNamer, type Namers } from './namers.ts';
+import { deriveNaming, type Earlier } from './namers.ts';
 import { buildPathRoutes, changePathTable, noPaths, type PathRoutes } from './path-table.ts';
 import type { Rules } from './rules.ts';
 
 export type Paths = ReadonlyMap<Key, PathRoutes>;
 
-interface Earlier {
-  readonly before: Paths;
-  readonly changed: ReadonlySet<Key> | null;
-  readonly changedRules: Iterable<Key>;
-  /** The entries that name a rule; kept up to date. */
-  readonly namers: Namers;
-}
-
 /** Answers the same map where nothing changed. */
 export function buildPaths(
   configs: Readonly<Record<Key, PathConfig>>,
   rules: Rules,
-  { before, changed, changedRules, namers }: Earlier,
+  earlier: Earlier<PathRoutes>,
 ): Paths {
-  const stale = new Set(changed);
-  for (const rule of changedRules) for (const key of namersOf(namers, rule)) stale.add(key);
-  const built = [...stale].map((key) => {
-    const config = configs[key];
-    return [key, config && buildPathRoutes(config, resultsOf(config, rules))] as const;
+  return deriveNaming(configs, earlier, {
+    build: (config) => buildPathRoutes(config, resultsOf(config, rules)),
+    namesIn: ({ matches }) => matches.map((match) => match.rule),
   });
-  for (const [key, routes] of built) {
-    const known = before.get(key);
-    if (known?.config === routes?.config) continue;
-    if (known) removeNamer(namers, key, rulesOf(known));
-    if (routes) addNamer(namers, key, rulesOf(routes));
-  }
-  return deriveMap(before, built);
-}
-
-function rulesOf({ config }: PathRoutes): readonly Key[] {
-  return config.matches.map((match) => match.rule);
 }
 
 function resultsOf({ path, matches }: PathConfig, rules: Rules): readonly RuleMatch[] {

@@ -5,7 +5,7 @@ import type { Key } from '../../contract/keys.ts';
 import { deriveMap } from '../../lib/derived-map.ts';
 import { replies } from '../local-reply.ts';
 import type { BackendChoice, BackendRuntime, RuleRuntime } from '../runtime.ts';
-import { addNamer, namersOf, removeNamer, type Namers } from './namers.ts';
+import { deriveNaming, type Namers } from './namers.ts';
 
 export interface RuleParts {
   readonly config: GatewayConfig;
@@ -68,21 +68,13 @@ export function buildRules(
   previous: Rules,
   changes: RuleChanges,
 ): Rules {
-  const { config, namers } = parts;
-  const stale = new Set(changes.rules);
-  for (const changed of [changes.routes, changes.filters, changes.backends])
-    for (const key of changed ?? []) for (const rule of namersOf(namers, key)) stale.add(rule);
-  const built = [...stale].map((key) => {
-    const rule = config.rules[key];
-    return [key, rule && buildRule(parts, key, rule)] as const;
-  });
-  for (const [key, rule] of built) {
-    const before = previous.get(key)?.config;
-    if (before === rule?.config) continue;
-    if (before) removeNamer(namers, key, namesIn(before));
-    if (rule) addNamer(namers, key, namesIn(rule.config));
-  }
-  return deriveMap(previous, built);
+  const changed = [changes.routes, changes.filters, changes.backends];
+  const changedNames = changed.flatMap((keys) => [...(keys ?? [])]);
+  return deriveNaming(
+    parts.config.rules,
+    { before: previous, changed: changes.rules, changedNames, namers: parts.namers },
+    { build: (config, key) => buildRule(parts, key, config), namesIn },
+  );
 }
 
 function namesIn({ route, filters, backends }: RuleConfig): readonly Key[] {

@@ -91,13 +91,13 @@ export function buildSnapshot(options: SnapshotOptions): Snapshot {
   const paths = buildPaths(to.paths, rules, {
     before: before.paths,
     changed: changed('paths'),
-    changedRules,
+    changedNames: changedRules,
     namers: namers.ofRules,
   });
   const connections = buildConnections(to.connections, rules, {
     before: before.connections,
     changed: changed('connections'),
-    changedRules,
+    changedNames: changedRules,
     namers: namers.ofConnectionRules,
   });
   const hostnames = changeHostnames(before.hostnames, differences(before.paths, paths));
