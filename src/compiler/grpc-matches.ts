@@ -1,6 +1,6 @@
 /** Matches of a GRPCRoute as the proxy takes them: service and method are a path (grpc/grpc: doc/PROTOCOL-HTTP2.md), and only gRPC fits. */
 import type { PathMatch } from '../contract/gateway-config.ts';
-import { pathFault, translateEach, translateValues, valueFault, type TranslateMatches } from './matches.ts';
+import { headerFault, pathFault, translateEach, translateValues, type TranslateMatches } from './matches.ts';
 import { orderOf } from './precedence.ts';
 import type { GRPCRouteMatch } from './resource-types.ts';
 
@@ -12,7 +12,7 @@ export const translateGrpcMatches: TranslateMatches = (specs, rule) =>
     const path = translateMethod(method ?? {});
     const headers = translateValues(named, (name) => name.toLowerCase());
     const problem =
-      typeFault(method, `${at}.method`) ?? pathFault(path, `${at}.method`) ?? valueFault(headers, `${at}.headers`);
+      typeFault(method, `${at}.method`) ?? pathFault(path, `${at}.method`) ?? headerFault(headers, `${at}.headers`);
     if (problem) return { problem };
     const order = orderOf(rankOf(method ?? {}), path);
     return { match: { rule, order, isGrpc: true as const, ...(headers.length > 0 && { headers }) }, path };

@@ -1,7 +1,14 @@
 /** Matches of an HTTPRoute as the proxy takes them: defaults filled in, values normalised, expressions checked. */
 import type { MatchConfig, PathMatch } from '../contract/gateway-config.ts';
 import type { Key } from '../contract/keys.ts';
-import { pathFault, translateEach, translateValues, valueFault, type TranslateMatches } from './matches.ts';
+import {
+  headerFault,
+  pathFault,
+  translateEach,
+  translateValues,
+  valueFault,
+  type TranslateMatches,
+} from './matches.ts';
 import { orderOf } from './precedence.ts';
 import type { HTTPRouteMatch } from './resource-types.ts';
 
@@ -18,7 +25,7 @@ export const translateHttpMatches: TranslateMatches = (specs, rule) =>
     const match = translateMatch(spec, rule, orderOf(ranks[path.type] ?? 0, path));
     const problem =
       pathFault(path, `${at}.path`) ??
-      valueFault(match.headers, `${at}.headers`) ??
+      headerFault(match.headers ?? [], `${at}.headers`) ??
       valueFault(match.query, `${at}.queryParams`);
     return problem ? { problem } : { match, path };
   });

@@ -42,6 +42,26 @@ export function translateValues(
   return [...values.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Headers that say how a message is sent on one connection: they end at the proxy, and nothing can be matched by them. */
+const endingHere: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+]);
+
+/** The first fault of headers. */
+export function headerFault(headers: readonly ValueMatch[], at: string): Problem | null {
+  const ending = headers.find(({ name }) => endingHere.has(name));
+  if (!ending) return valueFault(headers, at);
+  const message = `${at} ${ending.name}: this header ends at the proxy, so that no request can be told by it: match another`;
+  return { reason: 'UnsupportedValue', message };
+}
+
 /** The first fault of headers or query parameters. */
 export function valueFault(values: readonly ValueMatch[] | undefined, at: string): Problem | null {
   for (const value of values ?? []) {

@@ -78,9 +78,9 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     const refusal = findListener(run);
     if (refusal !== null) return response.reply(run, refusal);
     if (memory.isShedding) return response.reply(run, replies.overloaded);
-    if (run.listener!.filters.length === 0) return route(run);
-    // Before the filters, which must not take a client's claims for the truth.
+    // Before matches and filters, which must not take a client's claims for the truth.
     identifyClient(run.headers, run.connection, run.authority);
+    if (run.listener!.filters.length === 0) return route(run);
     runFilters(run, listenerStage, 0);
   }
 
@@ -104,7 +104,6 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     if (timeoutMs > 0) {
       run.requestTimer = new ExchangeTimer(timeoutMs, () => onRequestTimeout(run));
     }
-    if (run.listener!.filters.length === 0) identifyClient(run.headers, run.connection, run.authority);
     runFilters(run, ruleStage, 0);
   }
 

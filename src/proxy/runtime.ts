@@ -37,7 +37,12 @@ export interface MatchInput {
   readonly path: string;
   /** Raw, without `?`; empty where there is none. */
   readonly query: string;
+  /** Without what codecs take out of a head; of that, these two can be matched. */
   readonly headers: FieldList;
+  /** Host as received. */
+  readonly authority: string;
+  /** Lower-case protocol, or empty. */
+  readonly upgrade: string;
 }
 
 export interface RuleMatch {

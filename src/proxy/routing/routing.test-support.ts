@@ -46,5 +46,14 @@ export function snapshotOf(
 }
 
 export function requestOf(over: Partial<MatchInput>): MatchInput {
-  return { host: 'a.com', method: 'GET', path: '/', query: '', headers: new FieldList(), ...over };
+  return {
+    host: 'a.com',
+    method: 'GET',
+    path: '/',
+    query: '',
+    headers: new FieldList(),
+    authority: 'a.com',
+    upgrade: '',
+    ...over,
+  };
 }

@@ -19,17 +19,22 @@ export interface RequestTest {
   readonly isGrpc: boolean;
   readonly method: string | null;
   readonly headers: readonly ValueTest[];
+  /** Of Host and Upgrade, which are not among the fields. */
+  readonly apart: readonly ValueTest[];
   readonly query: readonly ValueTest[];
 }
 
 /** Null: every request fits. */
 export function requestTest(match: MatchConfig): RequestTest | null {
-  const headers = (match.headers ?? []).map(headerTest);
+  const all = (match.headers ?? []).map(headerTest);
+  const headers = all.filter(({ name }) => !apart.has(name));
   const query = (match.query ?? []).map(valueTest);
   const isGrpc = match.isGrpc === true;
-  if (!isGrpc && match.method === undefined && headers.length === 0 && query.length === 0) return null;
-  return { isGrpc, method: match.method ?? null, headers, query };
+  if (!isGrpc && match.method === undefined && all.length === 0 && query.length === 0) return null;
+  return { isGrpc, method: match.method ?? null, headers, apart: all.filter(({ name }) => apart.has(name)), query };
 }
+
+const apart: ReadonlySet<string> = new Set(['host', 'upgrade']);
 
 function valueTest({ name, type, value }: ValueMatch): ValueTest {
   if (type === 'Exact') return { name, value, pattern: null };
@@ -39,7 +44,10 @@ function valueTest({ name, type, value }: ValueMatch): ValueTest {
 /** Field values are bytes as latin1 text, manifests are UTF-8. */
 function headerTest(match: ValueMatch): ValueTest {
   const test = valueTest(match);
-  return test.value === null ? test : { ...test, value: Buffer.from(test.value, 'utf8').toString('latin1') };
+  if (test.value === null) return test;
+  const value = Buffer.from(test.value, 'utf8').toString('latin1');
+  // Names of protocols are compared without regard to case (RFC 9110 §7.8).
+  return { ...test, value: match.name === 'upgrade' ? value.toLowerCase() : value };
 }
 
 export function passes(test: RequestTest, request: MatchInput): boolean {
@@ -48,6 +56,10 @@ export function passes(test: RequestTest, request: MatchInput): boolean {
   for (let i = 0; i < test.headers.length; i++) {
     // All values joined: a second field must not hide behind the first.
     if (!fits(test.headers[i]!, request.headers.get(test.headers[i]!.name))) return false;
+  }
+  for (let i = 0; i < test.apart.length; i++) {
+    const one = test.apart[i]!;
+    if (!fits(one, (one.name === 'host' ? request.authority : request.upgrade) || undefined)) return false;
   }
   for (let i = 0; i < test.query.length; i++) {
     if (!fits(test.query[i]!, queryValue(request.query, test.query[i]!.name))) return false;
