@@ -21,5 +21,7 @@ await startBackends(folder).catch((error: NodeJS.ErrnoException & { port?: numbe
 });
 
 const headgate = spawn(join(import.meta.dirname, '../bin/headgate'), ['run', folder, ...flags], { stdio: 'inherit' });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => headgate.kill(signal));
+process.on('SIGTERM', () => headgate.kill('SIGTERM'));
+// A terminal sends Ctrl-C to all of its processes; a second one would cut what is in flight.
+process.on('SIGINT', () => process.stdin.isTTY || headgate.kill('SIGINT'));
 headgate.on('exit', (code) => process.exit(code ?? 1));

@@ -108,7 +108,7 @@ for (const name of names) {
 // In this file, because it needs the ports of the quickstart too.
 test('npm start serves the quickstart, and its curl lines answer', { timeout: 120_000 }, async () => {
   const flags = ['quickstart', '--workers', '1', '--admin', '127.0.0.1:19182', '--log-format', 'text'];
-  const start = spawn(process.execPath, [join(examples, 'start.ts'), ...flags]);
+  const start = spawn('npm', ['start', '--', ...flags], { cwd: root });
   let output = '';
   start.stdout.on('data', (data) => (output += data));
   start.stderr.on('data', (data) => (output += data));
@@ -123,6 +123,7 @@ test('npm start serves the quickstart, and its curl lines answer', { timeout: 12
     }
   } finally {
     start.kill('SIGTERM');
-    await once(start, 'exit');
+    const [code] = await once(start, 'close');
+    assert.equal(code, 0, 'npm hands the signal on, and nothing is left that holds the ports');
   }
 });

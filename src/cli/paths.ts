@@ -1,5 +1,5 @@
 /** Looks at the paths of the command line before anything starts, so that a slip of the pen is named at once. */
-import { statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { UserError } from './user-error.ts';
 
 /** Throws a UserError for a path that is not there or may not be read. */
@@ -7,10 +7,13 @@ export function checkPaths(paths: readonly string[]): void {
   for (const path of paths) {
     try {
       statSync(path);
+      accessSync(path, constants.R_OK);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const reason =
-        code === 'ENOENT' || code === 'ENOTDIR' ? 'there is no such file or folder' : `it cannot be read (${code})`;
+        code === 'ENOENT' || code === 'ENOTDIR'
+          ? 'there is no such file or folder'
+          : `it cannot be read (${code === 'EACCES' ? 'this user has no permission to' : code})`;
       throw new UserError(`${path}: ${reason}. Name a YAML or JSON file, a folder of them, or a kustomization.`);
     }
   }

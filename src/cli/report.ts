@@ -210,6 +210,8 @@ function isEcho({ part, condition }: BadNews, other: BadNews): boolean {
 
 /** What the standalone form offers beside what the condition says: what stands in files has a place. */
 function wayOut({ reason, message }: BadNews['condition']): string {
+  if (reason === 'InvalidCertificateRef' && message.includes('kubectl create secret tls'))
+    return '\nWithout a cluster, the same command with --dry-run=client -o yaml > FILE.yaml writes it into a file.';
   const service = reason === 'BackendNotFound' && /Service (\S+) does not exist/.exec(message)?.[1];
   return service
     ? `\nAdd the Service, correct the backendRef, or let a local process answer: --backend ${service}:PORT=localhost:3000`

@@ -78,6 +78,7 @@ test('usual mistakes get a hint', () => {
     ['apiVersion: v1\nkind: A\napiVersion: v1\n', /line of ---/],
     ['a: 1\na: 2\n', /duplicated mapping key/],
     ['a: {{ .Values.x }}: b\n', /helm template/],
+    ['hostname: *.example.com\n', /begins with \* is an alias.*quotes/],
   ];
   for (const [text, hint] of cases) {
     const [document] = parseManifests(text);

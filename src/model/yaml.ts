@@ -80,6 +80,9 @@ function broken(section: Section, offset: number, message: string): BrokenDocume
 
 /** The parser's reason, and the usual cause where it is known. */
 function hintFor(reason: string, text: string, offset = 0): string {
+  // What follows the star is not repeated: it may be a secret.
+  if (reason.startsWith('unidentified alias'))
+    return 'a value that begins with * is an alias to YAML, and there is none of that name: put it in quotes, as in "*.example.com"';
   const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
   const line = text.slice(lineStart, (text.indexOf('\n', offset) + 1 || text.length + 1) - 1);
   if (/^(?: *apiVersion|kind):/.test(line) && reason === 'duplicated mapping key')

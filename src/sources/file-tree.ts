@@ -1,5 +1,5 @@
 /** Which files there are below the given paths, and a word whenever one may have changed. Reads no contents. */
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { foldersOf, kustomizationIn } from './kustomize.ts';
 import type { SourceProblem } from './source.ts';
@@ -44,9 +44,12 @@ export class FileTree {
   /** What differs whenever the file was written or replaced; undefined where there is none any more. */
   stampOf(file: string): string | undefined {
     const folders = this.#kustomizations.get(file);
-    if (folders)
-      return [...folders].flatMap((folder) => namesIn(folder).map((name) => stampOf(join(folder, name)))).join();
-    return stampOf(file);
+    if (!folders) return this.#files.has(file) ? stampOf(file) : undefined;
+    const files = [...folders].flatMap((folder) => {
+      const names = namesIn(folder);
+      return names instanceof Error ? [] : names.map((name) => join(folder, name));
+    });
+    return files.map(stampOf).join();
   }
 
   /** Whether the file stands for a folder that is to be built. */
@@ -61,9 +64,15 @@ export class FileTree {
   /** Finds out what a path is now. */
   #look(path: string, origin: 'Given' | 'Found'): void {
     const stat = statOf(path);
-    if (stat?.isDirectory()) {
+    const kustomization = origin === 'Given' ? kustomizationIn(path) : undefined;
+    const isFolder = !(stat instanceof Error) && stat?.isDirectory() === true;
+    // Of folders it is told where their names are read.
+    if (!isFolder || kustomization !== undefined) this.#noteReadable(path, stat);
+    if (stat instanceof Error) {
+      // It is there, so what it held is not gone.
+      if (this.#files.has(path)) this.#onChange(path);
+    } else if (isFolder) {
       this.#forgetFile(path);
-      const kustomization = origin === 'Given' ? kustomizationIn(path) : undefined;
       if (kustomization === undefined) this.#scan(path);
       else this.#addKustomization(path, kustomization);
     } else if (stat?.isFile()) {
@@ -77,10 +86,15 @@ export class FileTree {
 
   #scan(folder: string): void {
     this.#folders.add(folder);
+    // What may not be read could not be watched either.
+    if (this.#problems.has(`read ${folder}`)) this.#unwatch(folder);
     // Watched before it is read, so that nothing falls between.
     this.#watch(folder);
     this.#followLink(folder);
-    for (const name of namesIn(folder)) if (!isIgnored(name)) this.#look(join(folder, name), 'Found');
+    const names = namesIn(folder);
+    this.#noteReadable(folder, names);
+    if (names instanceof Error) return;
+    for (const name of names) if (!isIgnored(name)) this.#look(join(folder, name), 'Found');
   }
 
   /** One file stands for all that is built from the folder. */
@@ -131,8 +145,11 @@ export class FileTree {
       this.#watchers.set(folder, this.#watchFolder(folder, events));
       this.#problems.delete(`watch ${folder}`);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return;
       this.#watchers.set(folder, watchByLooking(folder, events));
+      // Said where it is read.
+      if (code === 'EACCES') return;
       this.#problems.set(`watch ${folder}`, cannotWatch(folder, error as NodeJS.ErrnoException));
     }
   }
@@ -157,8 +174,20 @@ export class FileTree {
   #rescan(folder: string): void {
     const inside = `${folder}/`;
     for (const file of this.#files) if (file.startsWith(inside)) this.#look(file, originOf(file, this.#roots));
-    if (statOf(folder)?.isDirectory()) this.#scan(folder);
+    const stat = statOf(folder);
+    if (stat instanceof Error) this.#noteReadable(folder, stat);
+    else if (stat?.isDirectory()) this.#scan(folder);
     else this.#forgetFolder(folder);
+  }
+
+  /** Given what the system said when the path was looked at. */
+  #noteReadable(path: string, found: unknown): void {
+    const key = `read ${path}`;
+    const hadProblem = this.#problems.delete(key);
+    if (found instanceof Error)
+      this.#problems.set(key, { severity: 'error', file: path, message: unreadableText(found) });
+    else if (!hadProblem) return;
+    this.#onChange(path);
   }
 
   #noteMissing(path: string, isThere: boolean): void {
@@ -172,9 +201,15 @@ function missing(file: string): SourceProblem {
   return { severity: 'error', file, message: 'no such file or folder', isMissing: true };
 }
 
+/** Why a file or folder that is there cannot be read. */
+export function unreadableText({ code, message }: NodeJS.ErrnoException): string {
+  return `cannot be read: ${code === 'EACCES' ? 'this user has no permission to' : message}`;
+}
+
 function stampOf(file: string): string | undefined {
   const stat = statOf(file);
-  return stat?.isFile() ? `${Number(stat.mtimeMs)} ${stat.size} ${stat.ino}` : undefined;
+  if (stat instanceof Error) return String(stat.code);
+  return stat?.isFile() ? `${stat.mtimeMs} ${stat.ctimeMs} ${stat.size} ${stat.ino}` : undefined;
 }
 
 function originOf(path: string, roots: readonly string[]): 'Given' | 'Found' {
@@ -190,19 +225,22 @@ function isManifest(path: string): boolean {
   return /\.(?:ya?ml|json)$/i.test(path);
 }
 
-function namesIn(folder: string): string[] {
+/** None where the folder is not there; an error where it is and may not be read. */
+function namesIn(folder: string): string[] | NodeJS.ErrnoException {
   try {
     return readdirSync(folder).toSorted();
-  } catch {
-    return [];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? [] : (error as NodeJS.ErrnoException);
   }
 }
 
-function statOf(path: string): ReturnType<typeof statSync> {
+/** Undefined where there is nothing; an error where that cannot be told. */
+function statOf(path: string): Stats | NodeJS.ErrnoException | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
   }
 }
 

@@ -170,6 +170,63 @@ test('a refused object keeps its last good state; others of the file move on', a
   );
 });
 
+test('a file that is emptied or cut off keeps what it held; one that is removed does not', async (t) => {
+  const whole = `${route('one')}---\n${route('two')}---\n${route('three')}`;
+  const { folder, write, until } = watchFolder(t, { 'a.yaml': whole });
+  const names = ({ resources }: Told): string[] => [...resources.of('HTTPRoute').keys()];
+  // What a shell makes of it before `helm template . > a.yaml` has anything to say.
+  write('a.yaml', '');
+  const empty = await until(({ problems }) => problems.length > 0);
+  assert.match(empty.problems[0]!.message, /is empty/);
+  assert.equal(names(empty).length, 3);
+  write(
+    'a.yaml',
+    `${route('one', 'b.example')}---\n${route('two').slice(0, -'spec:\n  hostnames: [a.example]\n'.length)}spec: ho`,
+  );
+  const cut = await until((told) => hostOf(told, 'one') === 'b.example');
+  assert.deepEqual(names(cut).toSorted(), ['default/one', 'default/three', 'default/two']);
+  assert.deepEqual(
+    cut.problems.map(({ object }) => object),
+    ['HTTPRoute default/two'],
+  );
+  unlinkSync(join(folder, 'a.yaml'));
+  assert.deepEqual((await until((told) => names(told).length === 0)).problems, []);
+});
+
+test('a file that is renamed is not in two places', async (t) => {
+  const { folder, told, write, until } = watchFolder(t, { 'a.yaml': route('one'), 'x/b.yaml': route('two') });
+  renameSync(join(folder, 'a.yaml'), join(folder, 'z.yaml'));
+  renameSync(join(folder, 'x'), join(folder, 'y'));
+  write('c.yaml', route('three'));
+  await until((state) => hostOf(state, 'three') !== undefined);
+  write('z.yaml', route('one', 'b.example'));
+  write('y/b.yaml', route('two', 'b.example'));
+  await until((state) => hostOf(state, 'one') === 'b.example' && hostOf(state, 'two') === 'b.example');
+  assert.deepEqual(
+    told.flatMap(({ problems }) => problems),
+    [],
+  );
+  assert.ok(
+    told.every((state) => hostOf(state, 'one') !== undefined && hostOf(state, 'two') !== undefined),
+    'neither was gone for a moment',
+  );
+});
+
+test('what cannot be looked at keeps what it held, and is named', async (t) => {
+  const { folder, until } = watchFolder(t, { 'x/a.yaml': route('one'), 'b.yaml': route('two') });
+  const place = join(folder, 'x');
+  renameSync(place, `${folder}-away`);
+  t.after(() => rmSync(`${folder}-away`, { recursive: true, force: true }));
+  // A link to itself: like a folder without permission, it is there and cannot be entered.
+  symlinkSync('x', place);
+  const told = await until(({ problems }) => problems.length > 0);
+  assert.match(told.problems[0]!.message, /^cannot be read/);
+  assert.deepEqual([hostOf(told, 'one'), hostOf(told, 'two')], ['a.example', 'a.example']);
+  unlinkSync(place);
+  renameSync(`${folder}-away`, place);
+  assert.equal(hostOf(await until(({ problems }) => problems.length === 0), 'one'), 'a.example');
+});
+
 test('an atomic rename replaces, a removal removes', async (t) => {
   const { folder, write, until } = watchFolder(t, { 'a.yaml': route('one'), 'b.yaml': route('two') });
   write('.new', route('one', 'b.example'));

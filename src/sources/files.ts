@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { meantKind } from '../model/kinds.ts';
-import { FileTree } from './file-tree.ts';
+import { FileTree, unreadableText } from './file-tree.ts';
 import { buildKustomization, isKustomizationFile, type Build } from './kustomize.ts';
 import { ObjectIndex } from './object-index.ts';
 import { readObjects, type FileContent, type FileObject } from './read-objects.ts';
@@ -121,12 +121,9 @@ class FileReader {
       this.#files.set(file, { ...before, stamp });
       return;
     }
-    const content = isBuilt
-      ? withoutPlaces(contentOf(file, build))
-      : isKustomizationFile(file)
-        ? contentOfUnbuilt(file)
-        : contentOf(file, build);
     const held = before?.objects ?? [];
+    const content =
+      build.text.trim() === '' && stamp !== gone && held.length > 0 ? emptied(file) : this.#contentOf(file, build);
     const objects = withLastGood(content, held);
     if (!isSettled && isDoubtful(content, objects, held) && this.#doubted.get(file) !== stamp) {
       this.#doubted.set(file, stamp);
@@ -136,6 +133,11 @@ class FileReader {
     this.#index.replace(held, objects);
     if (stamp === gone) this.#files.delete(file);
     else this.#files.set(file, { stamp, hash, content, objects });
+  }
+
+  #contentOf(file: string, build: Build): FileContent {
+    if (this.#tree.isKustomization(file)) return withoutPlaces(contentOf(file, build));
+    return isKustomizationFile(file) ? contentOfUnbuilt(file) : contentOf(file, build);
   }
 
   #tell(): void {
@@ -155,7 +157,9 @@ class FileReader {
       for (const [kind, line] of content.skippedKinds)
         if (!skipped.has(kind)) skipped.set(kind, skippedKind(file, kind, line));
     }
-    return [...problems, ...this.#index.problems(), ...skipped.values()];
+    // A file that is renamed has its objects under both names, until it is believed that the old one is gone.
+    const doubles = this.#index.problems((file) => this.#due.has(file));
+    return [...problems, ...doubles, ...skipped.values()];
   }
 }
 
@@ -165,14 +169,22 @@ const gone = '';
 const noContent: FileContent = {
   objects: [],
   refused: new Set(),
-  isUnreadable: false,
+  mayHoldMore: false,
   problems: [],
   skippedKinds: new Map(),
 };
 
 function contentOf(file: string, { text, problem }: Build): FileContent {
-  if (problem === undefined) return readObjects(file, text);
-  return { ...noContent, isUnreadable: true, problems: [{ severity: 'error', file, message: problem }] };
+  return problem === undefined ? readObjects(file, text) : unreadable(file, problem);
+}
+
+function unreadable(file: string, message: string): FileContent {
+  return { ...noContent, mayHoldMore: true, problems: [{ severity: 'error', file, message }] };
+}
+
+/** What `helm template . > file` makes of it before it writes; nobody empties a file to say that nothing is wanted. */
+function emptied(file: string): FileContent {
+  return unreadable(file, 'is empty: delete the file to take away what it held');
 }
 
 /** Only what is named is built: below a folder there are mostly a base and overlays, of which one alone is meant. */
@@ -193,9 +205,9 @@ function withoutPlaces(content: FileContent): FileContent {
 
 /** The objects of a file; in the place of what is broken, what was there before. */
 function withLastGood(content: FileContent, before: readonly FileObject[]): readonly FileObject[] {
-  if (!content.isUnreadable && content.refused.size === 0) return content.objects;
+  if (!content.mayHoldMore && content.refused.size === 0) return content.objects;
   const present = new Set(content.objects.map(({ id }) => id));
-  const kept = before.filter(({ id }) => !present.has(id) && (content.isUnreadable || content.refused.has(id)));
+  const kept = before.filter(({ id }) => !present.has(id) && (content.mayHoldMore || content.refused.has(id)));
   return [...content.objects, ...kept];
 }
 
@@ -210,9 +222,8 @@ function readText(file: string): Build | undefined {
   try {
     return { text: readFileSync(file, 'utf8') };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    const problem = `cannot be read: ${code === 'EACCES' ? 'this user has no permission to' : message}`;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const problem = unreadableText(error as NodeJS.ErrnoException);
     return { text: problem, problem };
   }
 }

@@ -50,10 +50,10 @@ export class ObjectIndex {
     return resourceSet(new Map(this.#byKind));
   }
 
-  /** Objects that more than one file has. */
-  problems(): SourceProblem[] {
+  /** Objects that more than one file has; those of files that are about to be read are left out. */
+  problems(isDue: (file: string) => boolean): SourceProblem[] {
     return [...this.#doubles].flatMap((id) => {
-      const [first, ...others] = this.#claims.get(id)!;
+      const [first, ...others] = this.#claims.get(id)!.filter(({ file }) => !isDue(file));
       return others.map((other) => ({
         // The same text twice, such as a GatewayClass that several folders bring along, harms nobody.
         severity: isSame(first!.resource, other.resource) ? ('warning' as const) : ('error' as const),

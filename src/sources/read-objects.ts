@@ -18,8 +18,11 @@ export interface FileContent {
   readonly objects: readonly FileObject[];
   /** Objects that are there but cannot be used. */
   readonly refused: ReadonlySet<string>;
-  /** Whether something is there of which not even the name can be told. */
-  readonly isUnreadable: boolean;
+  /**
+   * Whether there may be objects beside those: something is there of which not even the name can be told, or the last
+   * document is refused, which is how a file ends that is cut off.
+   */
+  readonly mayHoldMore: boolean;
   readonly problems: readonly SourceProblem[];
   /** Kinds that are not ours, each once: `apps/v1 Deployment`, and its line. */
   readonly skippedKinds: ReadonlyMap<string, number>;
@@ -34,10 +37,12 @@ export function readObjects(file: string, text: string): FileContent {
   const refused = new Set<string>();
   const problems: SourceProblem[] = [];
   const skippedKinds = new Map<string, number>();
-  let isUnreadable = false;
+  let isNameless = false;
+  let isLastRefused = false;
   for (const document of parseManifests(text)) {
+    isLastRefused = false;
     if (document.type === 'Broken') {
-      isUnreadable = true;
+      isNameless = true;
       problems.push({ severity: 'error', file, ...document.problem });
       continue;
     }
@@ -51,7 +56,8 @@ export function readObjects(file: string, text: string): FileContent {
     const object = verdict.type === 'Valid' ? idOf(verdict.resource) : textOf(verdict.identity);
     problems.push(...verdict.problems.map((problem) => withPlace(problem, { file, document, object })));
     if (verdict.type === 'Invalid') {
-      if (object === undefined) isUnreadable = true;
+      isLastRefused = true;
+      if (object === undefined) isNameless = true;
       else refused.add(object);
       continue;
     }
@@ -60,7 +66,7 @@ export function readObjects(file: string, text: string): FileContent {
     if (twin) problems.push(twiceInFile(file, id, { first: twin.position().line, again: document.locate([]) }));
     else objects.set(id, { file, id, resource: verdict.resource, position: startOf(document.locate) });
   }
-  return { objects: [...objects.values()], refused, isUnreadable, problems, skippedKinds };
+  return { objects: [...objects.values()], refused, mayHoldMore: isNameless || isLastRefused, problems, skippedKinds };
 }
 
 /** Apart from the loop, so that what is kept is no more than the place. */

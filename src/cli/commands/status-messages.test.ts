@@ -41,6 +41,16 @@ test('a Service that is not there: an error that offers --backend too', async ()
   assert.equal(code, 1);
 });
 
+test('a Secret that is not there: an error with the command that makes a file of it', async () => {
+  const https = { ...httpListener(8443), protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'cert' }] } };
+  const { code, stdout } = await statusOf({ 'a.yaml': manifests(gatewayClass(), gateway(https)) });
+  assert.match(
+    stdout,
+    /Secret test\/cert does not exist: create it with kubectl create secret tls cert.*\n.*--dry-run/,
+  );
+  assert.equal(code, 1);
+});
+
 test('a parent that is not there: an error with its place', async () => {
   const files = {
     'a.yaml': web,
