@@ -19,9 +19,6 @@ interface Entry {
   readonly done: () => void;
 }
 
-/** A full pipe is looked at again after this long. */
-const RETRY_MS = 10;
-
 export interface LogSinkOptions {
   readonly fd: number;
   readonly maxWaitingBytes?: number;
@@ -48,30 +45,19 @@ export function createLogSink({ fd, maxWaitingBytes = 8 * 1024 * 1024 }: LogSink
       return;
     }
     isWriting = true;
-    writeFrom(entry, 0);
+    writeAll(fd, entry.bytes, (error) => finish(entry, error));
   }
 
-  function finish(entry: Entry): void {
+  function finish(entry: Entry, error: NodeJS.ErrnoException | null): void {
+    if (error !== null) {
+      // EPIPE, a full disk, a closed descriptor: this batch is lost. A reader that is gone does not come back.
+      isGone = error.code === 'EPIPE' || error.code === 'EBADF';
+      droppedLines += entry.lines;
+    }
     queue.shift();
     waitingBytes -= entry.bytes.length;
     entry.done();
     next();
-  }
-
-  function writeFrom(entry: Entry, start: number): void {
-    fs.write(fd, entry.bytes, start, (error, count) => {
-      if (error?.code === 'EAGAIN') {
-        setTimeout(() => writeFrom(entry, start), RETRY_MS);
-        return;
-      }
-      if (error !== null && error !== undefined) {
-        // EPIPE, a full disk, a closed descriptor: this batch is lost. A reader that is gone does not come back.
-        isGone = error.code === 'EPIPE' || error.code === 'EBADF';
-        droppedLines += entry.lines;
-        finish(entry);
-      } else if (start + count < entry.bytes.length) writeFrom(entry, start + count);
-      else finish(entry);
-    });
   }
 
   return {
@@ -99,4 +85,19 @@ export function createLogSink({ fd, maxWaitingBytes = 8 * 1024 * 1024 }: LogSink
       });
     },
   };
+}
+
+/** A full pipe is looked at again after this long. */
+const RETRY_MS = 10;
+
+/** `done` is called once, with what kept it from being written whole. */
+function writeAll(fd: number, bytes: Buffer, done: (error: NodeJS.ErrnoException | null) => void): void {
+  const writeFrom = (start: number): void =>
+    fs.write(fd, bytes, start, (error, count) => {
+      if (error?.code === 'EAGAIN') setTimeout(() => writeFrom(start), RETRY_MS);
+      else if (error !== null && error !== undefined) done(error);
+      else if (start + count < bytes.length) writeFrom(start + count);
+      else done(null);
+    });
+  writeFrom(0);
 }
