@@ -7,8 +7,8 @@ import { diffConfig, type ConfigPatch } from '../contract/config-diff.ts';
 import type { Endpoint } from '../contract/endpoints.ts';
 import { emptyConfig, type GatewayConfig } from '../contract/gateway-config.ts';
 import type { FromProxy } from '../contract/messages.ts';
-import { createObserver } from './observe/observer.ts';
-import { Proxy } from './proxy.ts';
+import type { Proxy } from './proxy.ts';
+import { configTo, quietProxy } from './proxy.test-support.ts';
 
 const closing: (() => void)[] = [];
 after(() => closing.forEach((close) => close()));
@@ -29,31 +29,9 @@ async function createBackend(name: string) {
 }
 
 function createProxy(): Proxy {
-  const observer = createObserver({ accessLog: 'off', send: () => {} });
-  const proxy = new Proxy({ filters: [], observer, defaultAddresses: ['127.0.0.1'] });
+  const proxy = quietProxy();
   closing.push(() => proxy.close());
   return proxy;
-}
-
-/** One listener on any port, one route for everything, to the backend of this name. */
-function configTo(backend: string, port = 0): GatewayConfig {
-  const origin = { kind: 'X', namespace: 'test', name: backend };
-  return {
-    ...emptyConfig,
-    listeners: { l: { origin, gateway: 'Gateway/test/web', protocol: 'HTTP', addresses: [], port, hostname: '' } },
-    paths: {
-      p: {
-        listener: 'l',
-        hostname: '',
-        own: '',
-        path: { type: 'PathPrefix', value: '/' },
-        matches: [{ rule: 'r', order: 0 }],
-      },
-    },
-    routes: { t: { origin } },
-    rules: { r: { route: 't', origin, filters: [], backends: [{ backend, weight: 1, filters: [] }] } },
-    backends: { [backend]: { origin, port: 80, protocol: 'http1', loadBalancing: { type: 'LeastRequest' } } },
-  };
 }
 
 function isAck(answer: FromProxy | null): void {
@@ -65,7 +43,7 @@ function isAck(answer: FromProxy | null): void {
 async function serveOne() {
   const proxy = createProxy();
   const backend = await createBackend('one');
-  const config = configTo('one');
+  const config = configTo({ backend: 'one' });
   isAck(
     await proxy.apply({
       type: 'config',
@@ -90,7 +68,7 @@ test('versions are applied one after the other, and a change takes effect on an 
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   closing.push(() => agent.destroy());
   assert.equal(await get(port, '/', agent), 'one');
-  const second = configTo('two');
+  const second = configTo({ backend: 'two' });
   isAck(
     await proxy.apply({
       type: 'config',
@@ -146,17 +124,20 @@ test('what a refused version changed is served with the next patch, although tha
   const apply = (version: number, config: ConfigPatch, isSnapshot = false) =>
     proxy.apply({ type: 'config', version, isSnapshot, config, endpoints });
   const unheard = { type: 'Unheard', config: {} };
-  isAck(await apply(1, configTo('one'), true));
+  isAck(await apply(1, configTo({ backend: 'one' }), true));
   const { port } = proxy.bound[0]!;
   const agent = new http.Agent();
-  const toTwo = diffConfig(configTo('one'), configTo('two'))!;
+  const toTwo = diffConfig(configTo({ backend: 'one' }), configTo({ backend: 'two' }))!;
   assert.equal((await apply(2, { ...toTwo, filters: { f: unheard } }))?.type, 'nack');
-  assert.equal((await apply(3, { routes: { other: configTo('two').routes['t']! } }))?.type, 'nack');
+  assert.equal((await apply(3, { routes: { other: configTo({ backend: 'two' }).routes['t']! } }))?.type, 'nack');
   assert.equal(await get(port, '/', agent), 'one');
   isAck(await apply(4, { filters: { f: null } }));
   assert.equal(await get(port, '/', agent), 'two');
 
-  assert.equal((await apply(5, { ...configTo('one', port), filters: { f: unheard } }, true))?.type, 'nack');
+  assert.equal(
+    (await apply(5, { ...configTo({ backend: 'one', port }), filters: { f: unheard } }, true))?.type,
+    'nack',
+  );
   assert.equal(await get(port, '/', agent), 'two');
   isAck(await apply(6, { filters: { f: null } }));
   assert.equal(await get(port, '/', agent), 'one');
@@ -167,13 +148,13 @@ test('a snapshot takes away what only a refused patch and the version before it 
   const backend = await createBackend('one');
   const apply = (version: number, config: ConfigPatch, isSnapshot = false) =>
     proxy.apply({ type: 'config', version, isSnapshot, config, endpoints: { one: [backend.endpoint] } });
-  isAck(await apply(1, configTo('one'), true));
+  isAck(await apply(1, configTo({ backend: 'one' }), true));
   const { port } = proxy.bound[0]!;
   const agent = new http.Agent();
   assert.equal(await get(port, '/', agent), 'one');
   const refused = { paths: { p: null }, filters: { f: { type: 'Unheard', config: {} } } };
   assert.equal((await apply(2, refused))?.type, 'nack');
-  isAck(await apply(3, { ...configTo('one', port), paths: {} }, true));
+  isAck(await apply(3, { ...configTo({ backend: 'one', port }), paths: {} }, true));
   assert.match(await get(port, '/', agent), /no route matches/);
 });
 

@@ -3,31 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import { diffConfig } from '../../contract/config-diff.ts';
-import { emptyConfig, type BackendConfig, type GatewayConfig } from '../../contract/gateway-config.ts';
-import { defaultLimits, type Limits } from '../limits.ts';
-import { createObserver } from '../observe/observer.ts';
-import { Proxy } from '../proxy.ts';
-
-const origin = { kind: 'X', namespace: 'test', name: 'x' };
-
-function configTo(protocol: BackendConfig['protocol']): GatewayConfig {
-  return {
-    ...emptyConfig,
-    listeners: { l: { origin, gateway: 'Gateway/test/web', protocol: 'HTTP', addresses: [], port: 0, hostname: '' } },
-    paths: {
-      p: {
-        listener: 'l',
-        hostname: '',
-        own: '',
-        path: { type: 'PathPrefix', value: '/' },
-        matches: [{ rule: 'r', order: 0 }],
-      },
-    },
-    routes: { t: { origin } },
-    rules: { r: { route: 't', origin, filters: [], backends: [{ backend: 'b', weight: 1, filters: [] }] } },
-    backends: { b: { origin, port: 80, protocol, loadBalancing: { type: 'LeastRequest' } } },
-  };
-}
+import { emptyConfig, type BackendConfig } from '../../contract/gateway-config.ts';
+import type { Limits } from '../limits.ts';
+import { configTo, quietProxy } from '../proxy.test-support.ts';
 
 export interface TestProxyOptions {
   readonly backendPort: number;
@@ -41,19 +19,14 @@ export interface TestProxy extends Disposable {
   connect(): Promise<http2.ClientHttp2Session>;
 }
 
-export async function startProxy({ backendPort, protocol = 'h2c', limits = {} }: TestProxyOptions): Promise<TestProxy> {
-  const proxy = new Proxy({
-    filters: [],
-    observer: createObserver({ accessLog: 'off', send: () => {} }),
-    defaultAddresses: ['127.0.0.1'],
-    limits: { ...defaultLimits, ...limits },
-  });
+export async function startProxy({ backendPort, protocol = 'h2c', limits }: TestProxyOptions): Promise<TestProxy> {
+  const proxy = quietProxy(limits);
   const endpoint = { address: '127.0.0.1', port: backendPort, ready: true, serving: true, terminating: false };
   const answer = await proxy.apply({
     type: 'config',
     version: 1,
     isSnapshot: true,
-    config: diffConfig(emptyConfig, configTo(protocol))!,
+    config: diffConfig(emptyConfig, configTo({ backend: 'b', protocol }))!,
     endpoints: { b: [endpoint] },
   });
   assert.equal(answer?.type, 'ack', JSON.stringify(answer));

@@ -171,6 +171,13 @@ export class TcpProxy {
     t.after(() => this.proxy.close());
   }
 
+  /** One that has this configuration. */
+  static async serving(t: TestContext, ...version: Parameters<TcpProxy['apply']>): Promise<TcpProxy> {
+    const proxy = new TcpProxy(t);
+    await proxy.apply(...version);
+    return proxy;
+  }
+
   /** Of the only listening address. */
   get port(): number {
     return this.proxy.bound[0]!.port;

@@ -1,6 +1,7 @@
 /** TCP listeners on real sockets: each row is what a client, a backend or a configuration does, and what the other side sees. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import type { Socket } from 'node:net';
+import { describe, test, type TestContext } from 'node:test';
 import { until } from '../../../test/until.ts';
 import {
   deadPort,
@@ -18,12 +19,17 @@ const tcp = (weights: Readonly<Record<string, number>>): TestConfig => ({
   routes: [{ listener: 'tcp', weights }],
 });
 
+/** A client, and its connection through a proxy to a backend. */
+async function connectTo(t: TestContext, serve: (socket: Socket) => void) {
+  const backend = await startBackend(t, serve);
+  const proxy = await TcpProxy.serving(t, tcp({ a: 1 }), { a: [backend.endpoint] });
+  const client = await TcpClient.connect(t, proxy.port);
+  return { backend, proxy, client };
+}
+
 describe('a TCP connection', () => {
   test('carries bytes both ways and is counted and logged', async (t) => {
-    const backend = await startBackend(t, echo('a'));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
-    const client = await TcpClient.connect(t, proxy.port);
+    const { backend, proxy, client } = await connectTo(t, echo('a'));
     assert.equal(await client.ask('one'), 'a one');
     assert.equal(proxy.metric('headgate_tcp_connections', 'backend="test/a:80"'), 1);
     assert.equal(proxy.metric('headgate_upstream_connections'), 1);
@@ -57,31 +63,22 @@ describe('a TCP connection', () => {
   });
 
   test('a client that says nothing is asked after by the kernel', async (t) => {
-    const backend = await startBackend(t, echo('a'));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
-    const client = await TcpClient.connect(t, proxy.port);
+    const { proxy, client } = await connectTo(t, echo('a'));
     assert.equal(await client.ask('one'), 'a one');
     await until(() => isAskedAfter(proxy.port), 'the timer runs', 5000);
   });
 
   test('lets the server speak first', async (t) => {
-    const backend = await startBackend(t, (socket) => socket.write('220 welcome'));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
-    const client = await TcpClient.connect(t, proxy.port);
+    const { client } = await connectTo(t, (socket) => socket.write('220 welcome'));
     await until(() => client.received === '220 welcome', 'the greeting is there');
   });
 
   test('a client that ends at once still gets its answer', async (t) => {
-    const backend = await startBackend(t, (socket) => {
+    const { client } = await connectTo(t, (socket) => {
       let all = '';
       socket.on('data', (data) => (all += data.toString()));
       socket.on('end', () => socket.end(`got ${all}`));
     });
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
-    const client = await TcpClient.connect(t, proxy.port);
     client.socket.end('whole question');
     await client.closed();
     assert.equal(client.received, 'got whole question');
@@ -91,14 +88,11 @@ describe('a TCP connection', () => {
   test('a backend that ends first goes on reading', async (t) => {
     let late = '';
     let isEnded = false;
-    const backend = await startBackend(t, (socket) => {
+    const { proxy, client } = await connectTo(t, (socket) => {
       socket.end('bye');
       socket.on('data', (data) => (late += data.toString()));
       socket.on('end', () => (isEnded = true));
     });
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
-    const client = await TcpClient.connect(t, proxy.port);
     await until(() => client.isEnded, 'the end of the backend has come');
     assert.equal(client.received, 'bye');
     client.socket.write('late ');
@@ -111,15 +105,12 @@ describe('a TCP connection', () => {
   });
 
   test('a reset of the backend resets the client, and the reverse', async (t) => {
-    const backend = await startBackend(t, (socket) =>
+    const { backend, proxy, client } = await connectTo(t, (socket) =>
       socket.on('data', (data) => {
         if (data.toString() === 'die') socket.resetAndDestroy();
         else socket.write('alive');
       }),
     );
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
-    const client = await TcpClient.connect(t, proxy.port);
     await client.ask('hello');
     client.socket.write('die');
     await client.closed();
@@ -139,7 +130,7 @@ describe('a TCP connection', () => {
     const sent = Buffer.alloc(size);
     for (let i = 0; i < size; i += 4) sent.writeUInt32LE(Math.imul(i, 2654435761) >>> 0, i);
     const chunks: Buffer[] = [];
-    const backend = await startBackend(t, (socket) => {
+    const { client } = await connectTo(t, (socket) => {
       socket.on('data', (data: Buffer) => {
         chunks.push(data);
         // Back in pieces of other sizes.
@@ -147,9 +138,6 @@ describe('a TCP connection', () => {
       });
       socket.on('end', () => socket.end());
     });
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
-    const client = await TcpClient.connect(t, proxy.port);
     client.socket.removeAllListeners('data');
     const back: Buffer[] = [];
     client.socket.on('data', (data: Buffer) => back.push(data));
@@ -180,8 +168,7 @@ describe('a TCP connection', () => {
         return pump();
       });
     });
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [backend.endpoint] });
+    const proxy = await TcpProxy.serving(t, tcp({ a: 1 }), { a: [backend.endpoint] });
     const lazy = await TcpClient.connect(t, proxy.port);
     lazy.socket.pause();
     lazy.socket.write('flood');
@@ -203,8 +190,11 @@ describe('a TCP connection', () => {
 describe('endpoints of a TCP rule', () => {
   test('connections go to backends by weight', async (t) => {
     const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => startBackend(t, (socket) => socket.end(name))));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 70, b: 30, c: 0 }), { a: [a!.endpoint], b: [b!.endpoint], c: [c!.endpoint] });
+    const proxy = await TcpProxy.serving(t, tcp({ a: 70, b: 30, c: 0 }), {
+      a: [a!.endpoint],
+      b: [b!.endpoint],
+      c: [c!.endpoint],
+    });
     const counts: Record<string, number> = { a: 0, b: 0, c: 0 };
     for (let i = 0; i < 400; i++) {
       const client = await TcpClient.connect(t, proxy.port);
@@ -220,8 +210,7 @@ describe('endpoints of a TCP rule', () => {
   test('one that cannot be reached is passed over, and the bytes are not lost', async (t) => {
     const good = await startBackend(t, echo('good'));
     const dead = endpointAt(await deadPort());
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [dead, good.endpoint] });
+    const proxy = await TcpProxy.serving(t, tcp({ a: 1 }), { a: [dead, good.endpoint] });
     for (let i = 0; i < 6; i++) {
       const client = await TcpClient.connect(t, proxy.port);
       assert.equal(await client.ask('first words'), 'good first words');
@@ -229,8 +218,9 @@ describe('endpoints of a TCP rule', () => {
   });
 
   test('where none can be reached the client is reset', async (t) => {
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [endpointAt(await deadPort()), endpointAt(await deadPort())] });
+    const proxy = await TcpProxy.serving(t, tcp({ a: 1 }), {
+      a: [endpointAt(await deadPort()), endpointAt(await deadPort())],
+    });
     const client = await TcpClient.connect(t, proxy.port);
     await client.closed();
     assert.equal(client.error, 'ECONNRESET');
@@ -244,8 +234,7 @@ describe('endpoints of a TCP rule', () => {
     ['a backend without endpoints', { a: 1 }, 'NoEndpoint'],
   ] as const) {
     test(`with ${what} the connection is closed, counted and named`, async (t) => {
-      const proxy = new TcpProxy(t);
-      await proxy.apply(tcp(weights));
+      const proxy = await TcpProxy.serving(t, tcp(weights));
       const client = await TcpClient.connect(t, proxy.port);
       client.socket.on('end', () => client.socket.end());
       await client.closed();
@@ -258,8 +247,7 @@ describe('endpoints of a TCP rule', () => {
   }
 
   test('without a route the connection is closed', async (t) => {
-    const proxy = new TcpProxy(t);
-    await proxy.apply({ listeners: { tcp: {} }, routes: [] });
+    const proxy = await TcpProxy.serving(t, { listeners: { tcp: {} }, routes: [] });
     const client = await TcpClient.connect(t, proxy.port);
     client.socket.on('end', () => client.socket.end());
     await client.closed();
@@ -271,8 +259,7 @@ describe('changes under open TCP connections', () => {
   test('another backend takes new connections only', async (t) => {
     const [a, b] = [await startBackend(t, echo('a')), await startBackend(t, echo('b'))];
     const endpoints = { a: [a.endpoint], b: [b.endpoint] };
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), endpoints);
+    const proxy = await TcpProxy.serving(t, tcp({ a: 1 }), endpoints);
     const old = await TcpClient.connect(t, proxy.port);
     assert.equal(await old.ask('1'), 'a 1');
     await proxy.apply(tcp({ b: 1 }), endpoints);
@@ -282,8 +269,7 @@ describe('changes under open TCP connections', () => {
 
   test('a listener that is gone lets its connections go on, and takes none', async (t) => {
     const a = await startBackend(t, echo('a'));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [a.endpoint] });
+    const proxy = await TcpProxy.serving(t, tcp({ a: 1 }), { a: [a.endpoint] });
     const { port } = proxy;
     const old = await TcpClient.connect(t, port);
     assert.equal(await old.ask('1'), 'a 1');
@@ -294,8 +280,7 @@ describe('changes under open TCP connections', () => {
 
   test('a proxy that drains waits for them, and cuts them after its time', async (t) => {
     const a = await startBackend(t, echo('a'));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(tcp({ a: 1 }), { a: [a.endpoint] });
+    const proxy = await TcpProxy.serving(t, tcp({ a: 1 }), { a: [a.endpoint] });
     const client = await TcpClient.connect(t, proxy.port);
     await client.ask('1');
     await proxy.proxy.drain(50);

@@ -90,8 +90,7 @@ describe('TLS passthrough', () => {
     const a = await startBackend(t, (socket) =>
       socket.on('data', (data: Buffer) => (received = Buffer.concat([received, data]))),
     );
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config, { a: [a.endpoint] });
+    const proxy = await TcpProxy.serving(t, config, { a: [a.endpoint] });
     const bytes = inRecords(helloMessage(serverNameExtension('a.test') + tls13Extensions), 1);
     const client = await TcpClient.connect(t, proxy.port);
     client.socket.setNoDelay(true);
@@ -161,8 +160,7 @@ describe('TLS passthrough', () => {
 
   test('an open connection outlives its route', async (t) => {
     const a = await startBackend(t, echo('a'), innerOptions);
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config, { a: [a.endpoint] });
+    const proxy = await TcpProxy.serving(t, config, { a: [a.endpoint] });
     const client = await TcpClient.secure(t, proxy.port, { servername: 'a.test' });
     await client.ask('1');
     await proxy.apply({ listeners: { tls: passthrough() }, routes: [] });
@@ -184,8 +182,7 @@ describe('TLS terminated', () => {
       socket.write('220 welcome');
       echo('a')(socket);
     });
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config(), { a: [backend.endpoint] });
+    const proxy = await TcpProxy.serving(t, config(), { a: [backend.endpoint] });
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const client = await TcpClient.secure(t, proxy.port, { servername: 'front.test', maxVersion });
       assert.equal(subjectOf(client), 'front');
@@ -206,8 +203,7 @@ describe('TLS terminated', () => {
       socket.on('data', (data) => (all += data.toString()));
       socket.on('end', () => socket.end(`got ${all}`));
     });
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config(), { a: [backend.endpoint] });
+    const proxy = await TcpProxy.serving(t, config(), { a: [backend.endpoint] });
     const client = await TcpClient.secure(t, proxy.port, { servername: 'front.test' });
     client.socket.end('whole question');
     await client.closed();
@@ -219,8 +215,7 @@ describe('TLS terminated', () => {
       socket.write('half an ans');
       socket.on('data', () => socket.resetAndDestroy());
     });
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config(), { a: [backend.endpoint] });
+    const proxy = await TcpProxy.serving(t, config(), { a: [backend.endpoint] });
     const client = await TcpClient.secure(t, proxy.port, { servername: 'front.test' });
     await until(() => client.received !== '', 'half of it is there');
     client.socket.write('die');
@@ -231,8 +226,7 @@ describe('TLS terminated', () => {
 
   test('a client that offers one protocol gets it, of several none is chosen', async (t) => {
     const backend = await startBackend(t, echo('a'));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config(), { a: [backend.endpoint] });
+    const proxy = await TcpProxy.serving(t, config(), { a: [backend.endpoint] });
     const offers = { servername: 'front.test', ALPNProtocols: ['postgresql'] };
     const one = await TcpClient.secure(t, proxy.port, offers);
     assert.equal((one.socket as TLSSocket).alpnProtocol, 'postgresql');
@@ -245,8 +239,7 @@ describe('TLS terminated', () => {
   test('megabytes arrive whole', async (t) => {
     const sent = Buffer.alloc(8 * 1024 * 1024, 'abcdefg');
     const backend = await startBackend(t, (socket) => socket.pipe(socket));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config(), { a: [backend.endpoint] });
+    const proxy = await TcpProxy.serving(t, config(), { a: [backend.endpoint] });
     const client = await TcpClient.secure(t, proxy.port, { servername: 'front.test' });
     const chunks: Buffer[] = [];
     client.socket.removeAllListeners('data');
@@ -258,8 +251,7 @@ describe('TLS terminated', () => {
 
   test('a hello in many packets is put back for the handshake', async (t) => {
     const backend = await startBackend(t, echo('a'));
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config(), { a: [backend.endpoint] });
+    const proxy = await TcpProxy.serving(t, config(), { a: [backend.endpoint] });
     const client = await TcpClient.connect(t, proxy.port);
     client.socket.setNoDelay(true);
     for (const byte of helloFor('front.test')) {
@@ -327,8 +319,7 @@ describe('TLS terminated', () => {
   });
 
   test('without a backend it is refused before the handshake', async (t) => {
-    const proxy = new TcpProxy(t);
-    await proxy.apply(config(), {});
+    const proxy = await TcpProxy.serving(t, config(), {});
     const client = await answerTo(t, proxy.port, helloFor('front.test'));
     assert.equal(client.received, '');
     assert.equal((await proxy.logged(1))[0]!.reason, 'NoEndpoint');
