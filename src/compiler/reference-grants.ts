@@ -59,9 +59,14 @@ function missingGrant(from: ReferenceEnd, to: ReferenceTarget): string {
     'kind: ReferenceGrant',
     'metadata:',
     `  name: ${from.kind.toLowerCase()}s-of-${from.namespace}`,
-    `  namespace: ${to.namespace}`,
+    `  namespace: ${quoted(to.namespace)}`,
     'spec:',
-    `  from: [{ group: ${JSON.stringify(from.group)}, kind: ${from.kind}, namespace: ${from.namespace} }]`,
-    `  to: [{ group: ${JSON.stringify(to.group)}, kind: ${to.kind}, name: ${to.name} }]`,
+    `  from: [{ group: ${JSON.stringify(from.group)}, kind: ${from.kind}, namespace: ${quoted(from.namespace)} }]`,
+    `  to: [{ group: ${JSON.stringify(to.group)}, kind: ${to.kind}, name: ${quoted(to.name)} }]`,
   ].join('\n');
+}
+
+/** A name that YAML would take for a number, a boolean or nothing. */
+function quoted(name: string): string {
+  return /^(?:[0-9].*|y|n|yes|no|on|off|true|false|null)$/.test(name) ? JSON.stringify(name) : name;
 }
