@@ -4,6 +4,7 @@ import { keyOf } from '../contract/keys.ts';
 import { startFakeCluster, type FakeApiServer, type FakeObject } from '../kube/fake-api-server.test-support.ts';
 import type { Condition } from '../model/conditions.ts';
 import { resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
+import { readObservation } from '../sources/kubernetes-served.ts';
 import { StatusWriter } from './status-writer.ts';
 import type { Statuses } from './statuses.ts';
 
@@ -56,9 +57,7 @@ export async function start(
     source: {
       observe(kind, id) {
         const found = object(kind, id);
-        if (!found) return undefined;
-        const { uid, resourceVersion, generation } = found.metadata;
-        return { uid, resourceVersion, generation: generation as number, status: found.status };
+        return found && readObservation(found).observation;
       },
       pathOf: (kind) => ({
         group: 'gateway.networking.k8s.io',

@@ -161,6 +161,31 @@ test('what could not be taken back at once is taken back later', async (t) => {
   );
 });
 
+test('what was said by a process before this one, or by one that did not see it written, is taken back as well', async (t) => {
+  const { server, say, status, writer } = await start(t, ['Gateway', 'g'], ['Gateway', 'theirs']);
+  const said = { conditions: [condition('Accepted', 'True')] };
+  const by = (name: string, manager: string) => {
+    const { metadata } = server.find(gateways, `n/${name}`)!;
+    server.put(gateways, { metadata, status: said }, manager);
+  };
+  by('g', 'headgate');
+  by('theirs', 'other');
+  say(new Map());
+  await written(server, 1);
+  const reasonOf = (name: string) => (status('Gateway', name) as typeof said).conditions[0]!.reason;
+  assert.deepEqual([reasonOf('g'), reasonOf('theirs')], ['Pending', 'Accepted']);
+  // The words that are to be written are not yet those that are there.
+  say(new Map([[gateway, { conditions: [condition('Accepted', 'True', 'one')] }]]));
+  await written(server, 2);
+  say(new Map([[gateway, { conditions: [condition('Accepted', 'True', 'two')] }]]));
+  say(new Map());
+  await written(server, 3);
+  assert.equal(reasonOf('g'), 'Pending');
+  writer.rewrite();
+  await fetch(`http://127.0.0.1:${server.port}/none`);
+  assert.equal(patches(server).length, 3);
+});
+
 test('who does not lead forgets what was said of objects that are gone', async (t) => {
   const { server, writer, say, lead } = await start(t, ['HTTPRoute', 'r'], ['Gateway', 'g']);
   lead(false);

@@ -12,7 +12,7 @@ import { kinds } from '../model/kinds.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 import type { KubernetesSource } from '../sources/kubernetes.ts';
 import { mergeStatus } from './merge-status.ts';
-import type { ResourceStatus, Statuses } from './statuses.ts';
+import type { Statuses } from './statuses.ts';
 import { takeBack } from './take-back.ts';
 
 export interface StatusWriterOptions {
@@ -43,8 +43,6 @@ export class StatusWriter {
   #resources: ResourceSet | null = null;
   /** Seen in another version than compiled: to be looked at after the next compilation. */
   readonly #early = new Set<Key>();
-  /** What was said of objects that are not ours any more, until it is taken back, or somebody else has spoken. */
-  readonly #left = new Map<Key, ResourceStatus>();
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -64,12 +62,9 @@ export class StatusWriter {
     this.#statuses = statuses;
     const isFirst = this.#resources === null;
     this.#resources = resources;
-    for (const [key, old, status] of differences(before, statuses)) {
-      if (status === undefined) this.#leave(key, old!);
-      else {
-        this.#left.delete(key);
-        this.#writes.mark(key);
-      }
+    for (const [key, , status] of differences(before, statuses)) {
+      if (status !== undefined || this.#isThere(key)) this.#writes.mark(key);
+      else this.#drop(key);
     }
     for (const key of this.#early) this.#writes.mark(key);
     this.#early.clear();
@@ -99,18 +94,15 @@ export class StatusWriter {
     this.#writes.close();
   }
 
-  #leave(key: Key, said: ResourceStatus): void {
+  #isThere(key: Key): boolean {
     const { kind, id } = nameOf(key);
-    if (!this.#options.source.observe(kind, id)) return this.#drop(key);
-    this.#writes.mark(key);
-    this.#left.set(key, said);
+    return this.#options.source.observe(kind, id) !== undefined;
   }
 
   /** The object is gone. Who does not lead never looks, and would keep what it has to look at for ever. */
   #drop(key: Key): void {
     this.#writes.drop(key);
     this.#early.delete(key);
-    this.#left.delete(key);
   }
 
   /** The write that the object needs; null: none, or not now. */
@@ -125,7 +117,7 @@ export class StatusWriter {
       this.#early.add(key);
       return null;
     }
-    const ours = this.#statuses.get(key) ?? this.#takenBack(key, resource, observed.status);
+    const ours = this.#statuses.get(key) ?? takeBack(resource, observed);
     if (!ours && !this.#hasEntries(observed.status)) return null;
     const { controllerName, date } = this.#options;
     const now = `${date().toISOString().slice(0, 19)}Z`;
@@ -137,15 +129,6 @@ export class StatusWriter {
     if (isEqual(observed.status, status)) return null;
     const patch = { metadata: { resourceVersion: observed.resourceVersion }, status: patchOf(observed.status, status) };
     return { path: { ...collection, ...(namespace !== '' && { namespace }), name, subresource: 'status' }, patch };
-  }
-
-  #takenBack(key: Key, resource: Resource, observed: unknown): ResourceStatus | null {
-    const said = this.#left.get(key);
-    if (!said) return null;
-    const status = takeBack(said, resource, observed);
-    // A write may fail; once it is seen there is nothing left. What others say there from then on is not for us to judge.
-    if (!status) this.#left.delete(key);
-    return status;
   }
 
   #hasEntries(status: unknown): boolean {

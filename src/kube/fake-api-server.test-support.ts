@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { credentialOf, type ClusterAccess } from './access.ts';
 import { createKubeClient, type KubeClient } from './client.ts';
+import { managedFieldsAfter } from './fake-managed-fields.test-support.ts';
 
 export interface FakeObject {
   apiVersion?: string;
@@ -97,12 +98,18 @@ export class FakeApiServer {
     return () => void this.#handlers.splice(this.#handlers.indexOf(handler), 1);
   }
 
-  /** Creates or changes an object as a user would: a new version, and an event for those who watch. */
-  put(collection: string, object: FakeObject): FakeObject {
+  /** Creates or changes an object as somebody would: a new version, and an event for those who watch. */
+  put(collection: string, object: FakeObject, manager = 'somebody'): FakeObject {
     const key = keyOf(collection, object.metadata);
     const before = this.#objects.get(key);
-    const metadata = { ...object.metadata, uid: before?.metadata.uid ?? `uid-${++this.#uid}` };
-    const next = { ...object, metadata: { ...metadata, resourceVersion: String(++this.#version) } };
+    const uid = before?.metadata.uid ?? `uid-${++this.#uid}`;
+    const { managedFields: _, ...metadata } = object.metadata;
+    const managedFields = managedFieldsAfter(before, object, manager);
+    const resourceVersion = String(++this.#version);
+    const next = {
+      ...object,
+      metadata: { ...metadata, uid, resourceVersion, ...(managedFields.length > 0 && { managedFields }) },
+    };
     this.#objects.set(key, next);
     this.#publish(collection, before ? 'MODIFIED' : 'ADDED', next);
     return next;
@@ -200,7 +207,7 @@ export class FakeApiServer {
         if (resourceVersion && resourceVersion !== object?.metadata.resourceVersion)
           return answer(response, 409, 'Conflict');
         const merged = { ...object, ...patch, metadata: { ...object?.metadata, ...patch.metadata } } as FakeObject;
-        return send(response, 200, this.put(collection, merged));
+        return send(response, 200, this.put(collection, merged, request.query.get('fieldManager') ?? undefined));
       }
       default:
         return this.#write(collection, request, { response, mustExist: true });

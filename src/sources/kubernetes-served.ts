@@ -1,4 +1,6 @@
 /** Turns an object as an API server has it into a resource. The server has judged it, so rules are not asked again. */
+import { managersOf } from '../kube/field-managers.ts';
+import { prune } from '../kube/prune.ts';
 import type { ServerObject } from '../kube/watch-events.ts';
 import { readCore } from '../model/core.ts';
 import { fieldText, type FieldProblem } from '../model/field-path.ts';
@@ -15,6 +17,8 @@ export interface Observation {
   readonly generation: number | undefined;
   /** As the server has it, with the entries of other controllers. */
   readonly status: unknown;
+  /** Who wrote the condition Accepted of its status: field managers. Absent where it has none. */
+  readonly acceptedBy?: readonly string[];
   /** Absent: none. */
   readonly finalizers?: readonly string[];
   /** Somebody has deleted it, and it stays until nobody's finalizer is left. */
@@ -37,25 +41,30 @@ interface ServerMeta extends Partial<ObjectMeta> {
   readonly finalizers?: readonly string[];
 }
 
-/** In the newest version, with its defaults; `version` is that of the object, which may be older. */
+/** In the newest version, with its defaults; `version` is that of the object, which may be older. Changes the object. */
 export function readServed(object: ServerObject, definition: KindDefinition, version: string): Served {
-  const { fields, problems } = readFields(leaveOut(object), definition, version);
+  // Before it is forgotten who wrote what.
+  const observed = readObservation(object);
+  const { fields, problems } = readFields(leaveOut(prune(object)), definition, version);
   const wrong = problems.find(({ severity }) => severity === 'error');
-  if (wrong) return { ...readObservation(object), problem: `${fieldText(wrong.path)} ${wrong.message}` };
+  if (wrong) return { ...observed, problem: `${fieldText(wrong.path)} ${wrong.message}` };
   const metadata = readMeta(object.metadata);
   const identity = { apiVersion: apiVersionOf(definition), kind: definition.kind, metadata };
-  return { ...readObservation(object), resource: { ...identity, ...fields } };
+  return { ...observed, resource: { ...identity, ...fields } };
 }
+
+const messageOfAccepted = ['f:status', 'f:conditions', 'k:{"type":"Accepted"}', 'f:message'];
 
 /** Of an object that is not read itself. */
 export function readObservation(object: ServerObject): Served {
   const { uid, resourceVersion, generation, finalizers, deletionTimestamp } = object.metadata as ServerMeta;
-  const { status } = object as { readonly status?: unknown };
+  const { status } = object as { readonly status?: { readonly conditions?: unknown } };
   const observation = {
     uid,
     resourceVersion,
     generation,
     status,
+    ...(status?.conditions !== undefined && { acceptedBy: managersOf(object, messageOfAccepted) }),
     ...(finalizers && { finalizers }),
     ...(deletionTimestamp !== undefined && { isTerminating: true as const }),
   };

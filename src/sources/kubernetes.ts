@@ -154,7 +154,7 @@ class ClusterReader {
       paths: paths as [CollectionPath, ...CollectionPath[]],
       parts: isReferenced ? 'Metadata' : 'All',
       transform: (object, { version }) =>
-        isReferenced ? readObservation(object) : readServed(prune(object), definition, version),
+        isReferenced ? readObservation(object) : readServed(object, definition, version),
       onChanges: (changes) => this.#take(kind, changes),
       onState: (state) => {
         this.#options.onKindState?.(kind, state);
@@ -203,7 +203,7 @@ class ClusterReader {
       },
       isWanted: (name) => this.#references.isWanted({ kind: kind as ReferencedKind, name }),
       versionOf: (name) => reflector.store.get(name)?.observation.resourceVersion,
-      onBody: (name, object) => this.#put(kind, name, object && readServed(prune(object), definition, versions[0])),
+      onBody: (name, object) => this.#put(kind, name, object && readServed(object, definition, versions[0])),
       onError: (name, error) => this.#refuse(kind, name, textOf(error)),
       onSettled: () => this.#schedule(),
     });

@@ -105,6 +105,25 @@ test('where the class goes, nothing that was said of its Gateways stays, until i
   await until(() => statusOf(server, routes, 'n/one').parents?.length === 1, 'the entry of the route is back');
 });
 
+test('what a process before this one said is taken back, where the object is not ours any more', async (t) => {
+  const server = await startServer(t);
+  server.put(classes, ourClass);
+  server.put(classes, { metadata: { name: 'other' }, spec: { controllerName: 'example.com/other' } });
+  server.put(gateways, gateway('one', await freePort()));
+  putRoute(server, 'one', 'gone');
+  const { stop } = await startController(t, server);
+  await untilReason(server, 'n/one', 'Programmed');
+  await until(() => statusOf(server, routes, 'n/one').parents?.length === 1, 'the route has a status');
+  await stop();
+  const found = server.find(gateways, 'n/one')!;
+  const spec = { ...(found.spec as object), gatewayClassName: 'other' };
+  server.put(gateways, { ...found, metadata: { ...found.metadata, generation: 2 }, spec });
+  await startController(t, server);
+  const status = await untilReason(server, 'n/one', 'Pending');
+  assert.deepEqual([status.listeners, status.addresses], [[], []]);
+  await until(() => statusOf(server, routes, 'n/one').parents?.length === 0, 'the entry of the route goes');
+});
+
 test('a class has the finalizer of the Gateway API as long as it has a Gateway', async (t) => {
   const server = await startServer(t);
   server.put(classes, ourClass);
