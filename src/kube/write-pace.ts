@@ -1,10 +1,13 @@
 /** How long an object of the cluster is left alone after a write, so that no loop of writers can run hot. Pure. */
 
-/** The last write to an object, and how long the next one waits: as long as it says the same. */
+/** The writes to an object until now. */
 export interface Pace {
-  /** Monotonic milliseconds. */
+  /** Of the last one, in monotonic milliseconds. */
   readonly endedAt: number;
-  readonly gapMs: number;
+  /** So long after it news waits. */
+  readonly newsGapMs: number;
+  /** How often it was said again what had been said, without a quiet while between. */
+  readonly repeats: number;
 }
 
 /** `Repeat`: it says what the one before has said, which somebody has undone. */
@@ -15,22 +18,33 @@ const firstGapMs = 50;
 const maxNewsGapMs = 800;
 /** Two who undo each other's writes can do so for ever, and nobody waits for that. */
 const maxRepeatGapMs = 300_000;
+/** Who takes longer than this to undo a write may have meant something else. */
+const quietMs = 60_000;
+/** So often in a row nobody undoes a write by mistake. */
+const contestedFrom = 6;
 
-/** Twice as long as before, unless it was quiet for a while. */
+/** Gaps double, each kind its own, unless it was quiet for a while. */
 export function nextPace(before: Pace | undefined, endedAt: number, kind: WriteKind): Pace {
-  const isBurst = before !== undefined && endedAt - before.endedAt < 2 * before.gapMs + firstGapMs;
-  const maxMs = kind === 'News' ? maxNewsGapMs : maxRepeatGapMs;
-  return { endedAt, gapMs: isBurst ? Math.min(maxMs, before.gapMs * 2) : firstGapMs };
+  if (!before) return { endedAt, newsGapMs: firstGapMs, repeats: 0 };
+  const sinceMs = endedAt - before.endedAt;
+  const repeats = sinceMs < 2 * repeatGapOf(before) + quietMs ? before.repeats : 0;
+  if (kind === 'Repeat') return { endedAt, newsGapMs: before.newsGapMs, repeats: repeats + 1 };
+  const isBurst = sinceMs < 2 * before.newsGapMs + firstGapMs;
+  return { endedAt, newsGapMs: isBurst ? Math.min(maxNewsGapMs, before.newsGapMs * 2) : firstGapMs, repeats };
+}
+
+function repeatGapOf({ repeats }: Pace): number {
+  return Math.min(maxRepeatGapMs, firstGapMs * 2 ** repeats);
 }
 
 /** What is left of the gap, in ms. */
-export function leftOf({ endedAt, gapMs }: Pace, now: number, kind: WriteKind): number {
-  return Math.max(0, endedAt + (kind === 'News' ? Math.min(gapMs, maxNewsGapMs) : gapMs) - now);
+export function leftOf(pace: Pace, now: number, kind: WriteKind): number {
+  return Math.max(0, pace.endedAt + (kind === 'News' ? pace.newsGapMs : repeatGapOf(pace)) - now);
 }
 
-/** Whether it has just become clear that somebody else undoes each write. */
+/** Whether it has just become clear that somebody undoes each write. */
 export function isContested(before: Pace, after: Pace): boolean {
-  return after.gapMs > maxNewsGapMs && before.gapMs <= maxNewsGapMs;
+  return after.repeats === contestedFrom && before.repeats < contestedFrom;
 }
 
 const firstRetryMs = 100;
