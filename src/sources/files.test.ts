@@ -53,7 +53,7 @@ function watchFolder(
   const told: Told[] = [];
   const waiting = new Set<() => void>();
   const abort = new AbortController();
-  createFileSource({ ...options, paths: given.map((path) => join(folder, path)) }).start((resources, problems) => {
+  createFileSource({ ...options, paths: given.map((path) => `${folder}/${path}`) }).start((resources, problems) => {
     told.push({ resources, problems });
     for (const look of waiting) look();
   }, abort.signal);
@@ -260,6 +260,18 @@ test('folders that come and go are followed', async (t) => {
   await until((told) => hostOf(told, 'two') === 'b.example');
   rmSync(join(folder, 'new'), { recursive: true });
   await until((told) => hostOf(told, 'two') === undefined);
+});
+
+test('a given folder that is moved away is gone, however its path is written', async (t) => {
+  const { folder, until } = watchFolder(t, { 'x/a.yaml': route('one') }, ['x/', './x']);
+  renameSync(join(folder, 'x'), join(folder, 'away'));
+  const gone = await until((told) => hostOf(told, 'one') === undefined);
+  assert.deepEqual(
+    gone.problems.map(({ file, isMissing }) => [file, isMissing]),
+    [[join(folder, 'x'), true]],
+  );
+  renameSync(join(folder, 'away'), join(folder, 'x'));
+  assert.deepEqual((await until((told) => hostOf(told, 'one') !== undefined)).problems, []);
 });
 
 test('an object in two files: the first by path counts, both are named', async (t) => {

@@ -1,7 +1,7 @@
 /** Resources from files and folders, watched. Knows when to read which file; what is in it is judged by the model. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, normalize } from 'node:path';
 import { meantKind } from '../model/kinds.ts';
 import { FileTree, unreadableText } from './file-tree.ts';
 import { buildKustomization, isKustomizationFile, type Build } from './kustomize.ts';
@@ -23,11 +23,16 @@ export function createFileSource({ paths, watchFolder = watchBySystem }: FileSou
     locate: (object) => reader?.locate(object),
     start(onChange, signal) {
       if (signal.aborted) return;
-      reader = new FileReader(paths, onChange, watchFolder);
+      reader = new FileReader([...new Set(paths.map(plainPath))], onChange, watchFolder);
       signal.addEventListener('abort', () => reader?.close(), { once: true });
       reader.start();
     },
   };
+}
+
+/** `k8s/` and `./k8s` are `k8s`: paths below it are made from it, and compared. */
+function plainPath(path: string): string {
+  return normalize(path).replace(/(?<=.)\/$/, '');
 }
 
 /** Editors write in several steps, and each of them is an event. */
