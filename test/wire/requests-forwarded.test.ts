@@ -178,19 +178,40 @@ describe('requests that end otherwise', () => {
     client.close();
   });
 
-  for (const how of ['fin', 'reset'] as const) {
-    it(`39: a body that ends too soon by ${how}: the upstream request is aborted`, async () => {
-      const client = await wire.connect();
-      client.send(`POST /short-${how} HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhello`);
-      const torn = () => wire.backend.connections.find(({ received }) => received.includes(`/short-${how} `));
-      await until(() => torn()?.received.endsWith('hello') ?? false, 'half the body is there');
-      if (how === 'fin') client.socket.end();
-      else client.socket.resetAndDestroy();
-      await until(() => torn()!.isClosed, 'the upstream connection is closed');
-      assert.ok(!wire.backend.requests.some(({ target }) => target === `/short-${how}`));
-      client.close();
-    });
+  const torn: Readonly<Record<string, string>> = {
+    '39: a body shorter than CL': 'Content-Length: 10\r\n\r\nhello',
+    '31: half a chunk': 'Transfer-Encoding: chunked\r\n\r\n9\r\nhello',
+    '31: half a size': 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1',
+    '31: no last chunk': 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
+    '31: no end of the last chunk': 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n',
+    '31: no end of the trailers': 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: a\r\n',
+  };
+  for (const [name, bytes] of Object.entries(torn)) {
+    for (const via of ['clear', 'tls'] as const) {
+      it(`${name}, then FIN, ${via}: 400, and the upstream request is aborted`, async () => {
+        const client = await wire.connect(via);
+        client.send(`POST /torn HTTP/1.1\r\nHost: a.test\r\n${bytes}`);
+        const used = () => wire.backend.connections.findLast(({ rest }) => rest.includes('/torn '));
+        await until(() => used()?.rest.includes('hello') ?? false, 'some of the body is there');
+        const connection = used()!;
+        client.socket.end();
+        await client.closed();
+        assert.equal(client.answers()[0]?.status, 400, client.received);
+        await until(() => connection.isClosed, 'the upstream connection is closed');
+        assert.ok(!wire.backend.requests.some(({ target }) => target === '/torn'));
+      });
+    }
   }
+
+  it('39: a body that is cut off: the upstream request is aborted', async () => {
+    const client = await wire.connect();
+    client.send('POST /short HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhello');
+    const used = () => wire.backend.connections.find(({ received }) => received.includes('/short '));
+    await until(() => used()?.received.endsWith('hello') ?? false, 'half the body is there');
+    client.socket.resetAndDestroy();
+    await until(() => used()!.isClosed, 'the upstream connection is closed');
+    assert.ok(!wire.backend.requests.some(({ target }) => target === '/short'));
+  });
 
   it('39: what comes behind a body is the next request, never more body', async () => {
     const client = await wire.connect();
@@ -232,6 +253,30 @@ describe('requests that end otherwise', () => {
     );
     client.close();
   });
+
+  for (const via of ['clear', 'tls'] as const) {
+    for (const [what, text] of Object.entries({
+      forwarded: 'GET /n HTTP/1.1\r\nHost: a.test\r\n\r\n',
+      'answered here': 'OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n',
+    })) {
+      it(`41: a client that has said all it will say gets every answer, ${what}, ${via}`, async () => {
+        const client = await wire.connect(via);
+        client.socket.end(text.repeat(50), 'latin1');
+        await client.closed();
+        assert.equal(client.answers().length, 50);
+        assert.equal(client.answers().at(-1)!.isWhole, true);
+      });
+    }
+    it(`41: a client that ends in its second request gets the first answer, at once, ${via}`, async () => {
+      const client = await wire.connect(via);
+      client.socket.end(`${probe}${probe.slice(0, 20)}`, 'latin1');
+      await client.closed(5000);
+      assert.deepEqual(
+        client.answers().map(({ body }) => body),
+        ['/probe'],
+      );
+    });
+  }
 
   it('41: nothing behind Connection: close', async () => {
     const client = await wire.connect();

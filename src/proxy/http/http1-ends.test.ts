@@ -77,3 +77,34 @@ for (const option of ['keep-alive', 'close']) {
     assert.equal(received.length - received.indexOf('\r\n\r\n') - 4, body.length);
   });
 }
+
+test('an upgrade that is refused at once: what came with it is no request', async (t) => {
+  const refusing = new TestProxy({
+    backendPort: backend.port,
+    answer(reply) {
+      reply.sendHead(404, new FieldList(), 0, 0);
+      reply.sendEnd(null);
+    },
+  });
+  t.after(() => refusing.close());
+  await refusing.start();
+  const upgrade = 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const received = await new RawClient(refusing.port).send(upgrade + request('/smuggled')).ended();
+  assert.match(received, /^HTTP\/1\.1 404 [^]*connection: close\r\n\r\n$/);
+  assert.deepEqual(
+    refusing.heads.map(({ target }) => target),
+    ['/ws'],
+  );
+});
+
+test('an answer that lasts until the connection ends never looks whole when it is cut', async (t) => {
+  answer = ({ socket }) => socket.write('HTTP/1.1 200 OK\r\n\r\npart');
+  const begun = new TestProxy({ backendPort: backend.port });
+  t.after(() => begun.close());
+  await begun.start();
+  const client = new RawClient(begun.port).send('GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+  await client.receives('part');
+  begun.connections[0]!.close();
+  await client.ended();
+  assert.deepEqual([client.isEnded, client.error], [false, 'ECONNRESET']);
+});

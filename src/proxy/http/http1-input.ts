@@ -49,6 +49,8 @@ export class Http1Input {
   /** 1: a CR before the request line was seen; 2: an empty line was. */
   #leading = 0;
   #isConsuming = false;
+  /** While a head or the end of a body is handed over: bytes follow it. */
+  #hasMore = false;
 
   constructor(owner: InputOwner, { socket, limits, scheme }: Http1InputOptions) {
     this.#owner = owner;
@@ -69,9 +71,9 @@ export class Http1Input {
     return this.#reader.isPartial || this.#leading === 1;
   }
 
-  /** Something that came too early waits. */
+  /** Something that came too early waits, or stands behind what is being read. */
   get isHolding(): boolean {
-    return !this.#held.isEmpty;
+    return this.#hasMore || !this.#held.isEmpty;
   }
 
   /** What is still to come of the body is more than is read for the sake of the next request, or may be. */
@@ -99,14 +101,15 @@ export class Http1Input {
     if (this.#held.isEmpty) this.#socket.resume();
   }
 
-  /** Goes on with what had to wait. */
-  resumeHeld(): void {
-    if (this.#isConsuming || this.#held.isEmpty) return;
+  /** Goes on with what had to wait. True: it has come to the end of it. */
+  resumeHeld(): boolean {
+    if (this.#isConsuming || this.#held.isEmpty) return false;
     const { buffer, start, end } = this.#held.take();
     this.#consume(buffer, start, end);
-    if (!this.#held.isEmpty) return;
+    if (!this.#held.isEmpty) return false;
     this.#held.discard();
     this.resumeSocket();
+    return true;
   }
 
   resumeSocket(): void {
@@ -151,6 +154,7 @@ export class Http1Input {
       }
     }
     this.#isConsuming = false;
+    this.#hasMore = false;
   }
 
   #readHead(buffer: Buffer, start: number, end: number): number {
@@ -168,6 +172,7 @@ export class Http1Input {
     }
     this.#owner.disarm();
     this.#leading = 0;
+    this.#hasMore = next < end;
     const head = parseRequestHead(this.#reader.text, this.#headOptions);
     if (isRejection(head)) this.#owner.onBadInput(head);
     else this.#begin(head);
@@ -207,6 +212,7 @@ export class Http1Input {
     if (decoder === null) {
       const next = Math.min(end, start + this.#remaining);
       this.#remaining -= next - start;
+      this.#hasMore = next < end;
       this.#owner.onBodyData(buffer, start, next);
       if (this.#remaining === 0 && this.phase === Phase.body) this.#endBody(null);
       return next;
@@ -214,7 +220,10 @@ export class Http1Input {
     const next = decoder.decode(buffer, { start, end }, this.#owner);
     if (this.phase !== Phase.body) return next;
     if (decoder.isFailed) this.#owner.onBadInput({ status: 400, reason: 'BadChunk' });
-    else if (decoder.isDone) this.#endBody(decoder.trailers);
+    else if (decoder.isDone) {
+      this.#hasMore = next < end;
+      this.#endBody(decoder.trailers);
+    }
     return next;
   }
 

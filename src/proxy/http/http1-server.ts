@@ -108,9 +108,10 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
   }
 
   mustClose(): boolean {
-    if (this.#isDraining || this.#isHalfClosed || !this.#head!.isPersistent) return true;
+    if (this.#isDraining || !this.#head!.isPersistent) return true;
     if (this.#requests >= this.#limits.requestsPerConnection) return true;
     const input = this.#input;
+    if (this.#isHalfClosed && !input.isHolding) return true;
     if (input.phase === Phase.upgrading) return input.isHolding;
     if (input.phase !== Phase.body) return false;
     // The rest of the body would have to be read before another request: only where that is little and sure to come.
@@ -120,7 +121,7 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
   onTunnel(): void {
     this.#input.phase = Phase.tunnel;
     // Not at once: the exchange is in the middle of telling us.
-    queueMicrotask(() => this.#input.resumeHeld());
+    queueMicrotask(() => this.#resumeHeld());
   }
 
   onBlocked(): void {
@@ -149,7 +150,11 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
     this.#wheel.release(this.#deadline);
     // Of the answer before it.
     this.output.flush();
-    // A clean end would make a cut answer look whole (RFC 9112 §8).
+    this.#cut();
+  }
+
+  /** A clean end would make a cut answer look whole (RFC 9112 §8). */
+  #cut(): void {
     if (this.#connection.isTls) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
@@ -191,7 +196,12 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
     this.#input.phase = this.output.isBlocked ? Phase.untaken : Phase.head;
     if (this.#input.phase === Phase.untaken) return this.onBlocked();
     this.arm(this.#limits.idleTimeoutMs);
-    this.#input.resumeHeld();
+    this.#resumeHeld();
+  }
+
+  /** Over TLS the end of what a client says may be known before its requests had their turn. */
+  #resumeHeld(): void {
+    if (this.#input.resumeHeld() && this.#isHalfClosed) this.#onEnd();
   }
 
   /** Refuses what was received and closes. An exchange in flight ends; the client is told only if no answer has begun. */
@@ -221,12 +231,14 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
   }
 
   #destroy(reason: string): void {
-    if (this.#input.phase === Phase.closed) return;
+    const { phase } = this.#input;
+    if (phase === Phase.closed) return;
     this.#input.phase = Phase.closed;
     this.#wheel.release(this.#deadline);
     // An answer that ended in this turn.
     this.output.flush();
-    this.#socket.destroy();
+    if (phase !== Phase.tunnel && this.#reply?.hasBegun === true) this.#cut();
+    else this.#socket.destroy();
     this.#abandon(reason);
   }
 
@@ -246,6 +258,8 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
       this.#watchProgress();
     } else if (phase === Phase.untaken) this.#isHalfClosed = true;
     else if (phase === Phase.head && !this.output.isTaken) this.#linger();
+    else if (phase === Phase.body && this.#reply?.hasBegun === false)
+      this.onBadInput({ status: 400, reason: 'ClientClosed' });
     // What lingers closes when it has been taken.
     else if (phase !== Phase.lingering) this.#destroy('ClientClosed');
   }
