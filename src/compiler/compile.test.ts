@@ -41,7 +41,8 @@ function gateway(...hostnames: readonly string[]): Resource {
 
 function route(name: string, path: string, more: { service?: string; hostnames?: readonly string[] } = {}): Resource {
   const backendRefs = [{ name: more.service ?? 'v1', port: 80 }];
-  const rules = [{ matches: [{ path: { type: 'PathPrefix', value: path } }], backendRefs }];
+  const type = path.includes('*') ? 'RegularExpression' : 'PathPrefix';
+  const rules = [{ matches: [{ path: { type, value: path } }], backendRefs }];
   return make('HTTPRoute', name, { parentRefs: [{ name: 'gw' }], hostnames: more.hostnames, rules });
 }
 
@@ -77,7 +78,7 @@ test('after any sequence of edits the result is that of a fresh compiler', () =>
   const dice = createDice();
   const pick = (count: number) => Math.floor(dice() * count);
   const hosts = ['a.example.com', '*.example.com', 'b.example.com', 'other.org'];
-  const paths = ['/', '/p', '/p/q', '/pq'];
+  const paths = ['/', '/p', '/p/q', '/pq', '/p/.*', '/.*'];
   const store = createStore(gatewayOfAll('a.example.com', '*.example.com'), service('v0'), service('v1'));
   const compiler = createCompiler(options);
   let published = emptyConfig;
@@ -86,7 +87,7 @@ test('after any sequence of edits the result is that of a fresh compiler', () =>
     const dies = pick(18);
     if (dies < 7) {
       const hostnames = pick(3) === 0 ? undefined : [hosts[pick(4)] ?? '', hosts[pick(4)] ?? ''];
-      store.put(route(name, paths[pick(4)] ?? '', { service: `v${pick(3)}`, hostnames }));
+      store.put(route(name, paths[pick(6)] ?? '', { service: `v${pick(3)}`, hostnames }));
     } else if (dies < 9) store.drop('HTTPRoute', `default/${name}`);
     else if (dies === 9) store.put(service(`v${pick(3)}`));
     else if (dies === 10) store.drop('Service', `default/v${pick(3)}`);

@@ -2,10 +2,11 @@
 import type { PathMatch } from '../contract/gateway-config.ts';
 import type { Resource } from '../model/resources.ts';
 import type { RatedMatch } from './matches.ts';
+import type { Route } from './resource-types.ts';
 
 /** A match with all that its place depends on. */
 export interface RankedMatch extends RatedMatch {
-  readonly route: Resource;
+  readonly route: Route;
   readonly ruleIndex: number;
   readonly matchIndex: number;
 }

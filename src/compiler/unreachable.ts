@@ -6,6 +6,7 @@ import { pathKey, type PathChange, type PathEntries, type PathEntry } from './pa
 import type { RankedMatch } from './precedence.ts';
 import type { Attachment, ResolvedGateway } from './resolved.ts';
 import { findRival, siblingsOf, textOfRival, type Siblings } from './rival-listeners.ts';
+import { isSwept, isWiderPath, sweepOf, widerPaths } from './wider-paths.ts';
 
 /** For each match of a table that is never reached: who is, in words. Matches that are gone are forgotten by themselves. */
 export type Shadows = WeakMap<MatchConfig, string>;
@@ -15,6 +16,8 @@ interface PathTable {
   readonly key: Key;
   readonly own: string;
   readonly entries: Map<Key, PathEntry>;
+  /** Those of expressions that take all that begins alike. */
+  readonly sweeps: Map<Key, { readonly sweep: string; readonly entry: PathEntry }>;
 }
 
 interface ShadowState {
@@ -45,7 +48,7 @@ export function updateShadows(
   const around = { entries, siblings: siblingsOf(gateways) };
   for (const entry of staleEntries(state, changes)) {
     const { table } = entry.place;
-    const shadows = shadowsOf(entry, earlierThan(state, entry.place), around);
+    const shadows = shadowsOf(entry, upToThat(state, entry.place), around);
     const known = state.found.get(table) ?? new WeakMap<MatchConfig, string>();
     for (const { match } of entry.ranked) {
       const text = shadows.get(match);
@@ -65,21 +68,28 @@ function regroup({ groups, found }: ShadowState, [key, before, after]: PathChang
   const place = (after ?? before)?.place;
   if (!place) return;
   const group = groups.get(groupOf(place)) ?? new Map<Key, PathTable>();
-  const table = group.get(place.table) ?? { key: place.table, own: place.own, entries: new Map<Key, PathEntry>() };
+  const table = group.get(place.table) ?? emptyTable(place);
   groups.set(groupOf(place), group);
   group.set(table.key, table);
   if (after) table.entries.set(key, after);
   else table.entries.delete(key);
+  const sweep = after ? sweepOf(after.config.path) : null;
+  if (after && sweep !== null) table.sweeps.set(key, { sweep, entry: after });
+  else table.sweeps.delete(key);
   if (table.entries.size > 0) return;
   found.delete(table.key);
   group.delete(table.key);
   if (group.size === 0) groups.delete(groupOf(place));
 }
 
+function emptyTable({ table, own }: Attachment): PathTable {
+  return { key: table, own, entries: new Map(), sweeps: new Map() };
+}
+
 /** More changes than this in one table are not compared with each path of another: all of them are looked at. */
 const fewChanges = 8;
 
-/** What changed, and what tables that are tried later have on the same paths or below them. */
+/** What changed, and what is on the same paths or below them in tables that are tried later, or below an expression of the same table. */
 function staleEntries({ groups }: ShadowState, changes: readonly PathChange[]): ReadonlySet<PathEntry> {
   const stale = new Set<PathEntry>();
   const byTable = new Map<Key, { place: Attachment; paths: PathMatch[] }>();
@@ -92,27 +102,28 @@ function staleEntries({ groups }: ShadowState, changes: readonly PathChange[]): 
   }
   for (const { place, paths } of byTable.values()) {
     for (const { own, entries } of groups.get(groupOf(place))?.values() ?? []) {
-      if (compareHostnames(place.own, own) >= 0) continue;
+      const order = compareHostnames(place.own, own);
+      const inTheWay = order < 0 ? paths : order === 0 ? paths.filter((path) => sweepOf(path) !== null) : [];
+      if (inTheWay.length === 0) continue;
       for (const entry of entries.values()) {
-        if (paths.length > fewChanges || paths.some((path) => isWiderPath(path, entry.config.path))) stale.add(entry);
+        if (inTheWay.length > fewChanges || inTheWay.some((path) => isWiderPath(path, entry.config.path)))
+          stale.add(entry);
       }
     }
   }
   return stale;
 }
 
-/** The tables that every request for this hostname tries first, in that order. */
-function earlierThan({ groups }: ShadowState, place: Attachment): readonly PathTable[] {
-  const group = groups.get(groupOf(place));
-  if (!group || group.size < 2) return [];
-  return [...group.values()]
-    .filter(({ own }) => compareHostnames(own, place.own) < 0)
+/** The tables that every request for this hostname tries first, in that order, then its own. */
+function upToThat({ groups }: ShadowState, place: Attachment): readonly PathTable[] {
+  return [...(groups.get(groupOf(place))?.values() ?? [])]
+    .filter(({ own }) => compareHostnames(own, place.own) <= 0)
     .toSorted((a, b) => compareHostnames(a.own, b.own));
 }
 
 function shadowsOf(
   { place, config, ranked }: PathEntry,
-  earlier: readonly PathTable[],
+  tables: readonly PathTable[],
   { entries, siblings }: Surroundings,
 ): ReadonlyMap<MatchConfig, string> {
   const rival = findRival(place, siblings);
@@ -122,19 +133,29 @@ function shadowsOf(
   }
   const shadows = new Map<MatchConfig, string>();
   findIdentical(ranked, shadows);
-  for (const table of earlier) {
-    const wider = widerPaths(config.path).flatMap((path) => entries.get(pathKey(table.key, path)) ?? []);
+  for (const table of tables) {
+    const isOwn = table.key === place.table;
+    const plain = isOwn ? [] : widerPaths(config.path).flatMap((path) => entries.get(pathKey(table.key, path)) ?? []);
+    const wider = [...plain, ...sweepingOver(config.path, table)];
+    if (wider.length === 0) continue;
     for (const one of ranked) {
       if (shadows.has(one.match)) continue;
       const winners = wider.flatMap((entry) => entry.ranked.find((other) => isWider(other.match, one.match)) ?? []);
       const [winner] = winners.toSorted((a, b) => a.match.order - b.match.order);
-      if (winner) shadows.set(one.match, `${describe(winner)} comes first for ${table.own || 'every hostname'}`);
+      if (!winner || (isOwn && winner.match.order >= one.match.order)) continue;
+      const why = isOwn ? 'takes its paths and comes first' : `comes first for ${table.own || 'every hostname'}`;
+      shadows.set(one.match, `${describe(winner)} ${why}`);
     }
   }
   return shadows;
 }
 
-/** On one path wider matches come later, and on others there are none, so that only an identical one can be in the way. */
+function sweepingOver(path: PathMatch, { sweeps }: PathTable): readonly PathEntry[] {
+  if (sweeps.size === 0) return [];
+  return [...sweeps.values()].filter(({ sweep }) => isSwept(path, sweep)).map(({ entry }) => entry);
+}
+
+/** On one path wider matches come later, so that only an identical one can be in the way. */
 function findIdentical(ranked: readonly RankedMatch[], shadows: Map<MatchConfig, string>): void {
   if (ranked.length < 2) return;
   const first = new Map<string, RankedMatch>();
@@ -149,7 +170,8 @@ function findIdentical(ranked: readonly RankedMatch[], shadows: Map<MatchConfig,
 }
 
 function describe({ route, ruleIndex }: RankedMatch): string {
-  return `${route.kind} ${route.metadata.namespace}/${route.metadata.name} rules[${ruleIndex}]`;
+  const rule = route.spec.rules?.[ruleIndex]?.name ?? `rules[${ruleIndex}]`;
+  return `${route.kind} ${route.metadata.namespace}/${route.metadata.name} ${rule}`;
 }
 
 function identityOf({ isGrpc, method, headers, query }: MatchConfig): string {
@@ -168,27 +190,4 @@ function hasAll(wanted: MatchConfig['headers'], given: MatchConfig['headers']): 
   return (wanted ?? []).every((one) =>
     (given ?? []).some((other) => other.name === one.name && other.type === one.type && other.value === one.value),
   );
-}
-
-const everyPath: PathMatch = { type: 'PathPrefix', value: '/' };
-
-/** Whether every path that fits `narrow` surely fits `wide`. */
-function isWiderPath(wide: PathMatch, narrow: PathMatch): boolean {
-  if (wide.type === narrow.type && wide.value === narrow.value) return true;
-  if (wide.type !== 'PathPrefix') return false;
-  if (wide.value === '/') return true;
-  if (narrow.type === 'RegularExpression' || !narrow.value.startsWith(wide.value)) return false;
-  return narrow.value.length === wide.value.length || narrow.value[wide.value.length] === '/';
-}
-
-/** All of which `isWiderPath` says yes. */
-function widerPaths(path: PathMatch): readonly PathMatch[] {
-  const { type, value } = path;
-  const wider = new Set([everyPath.value]);
-  if (type !== 'RegularExpression') {
-    for (let end = value.indexOf('/', 1); end > 0; end = value.indexOf('/', end + 1)) wider.add(value.slice(0, end));
-    wider.add(value);
-  }
-  const prefixes = [...wider].map((prefix) => ({ type: everyPath.type, value: prefix }));
-  return type === 'PathPrefix' ? prefixes : [path, ...prefixes];
 }
