@@ -24,6 +24,8 @@ export interface ResponsePath {
   reply(run: ExchangeRun, reply: LocalReply): void;
   /** What was begun cannot be completed, for this reason: the client must see a truncation, or an error in trailers. */
   cut(run: ExchangeRun, reply: LocalReply): void;
+  /** Ends the try in flight and the exchange, with this answer or, where another one was begun, its truncation. `isGood` as in `endTry`. */
+  giveUp(run: ExchangeRun, reply: LocalReply, isGood: boolean | undefined): void;
   /** The client is gone. */
   abandon(run: ExchangeRun, reason: string): void;
 }
@@ -88,7 +90,7 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
     run.downstream.sendHead(run.status, run.responseHeaders, run.responseBodyLength, run.responseContentLength);
   }
 
-  return {
+  const path: ResponsePath = {
     relayHead(run) {
       if (run.session !== null) setSession(run);
       sendHead(run);
@@ -147,6 +149,12 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
       finish(run);
     },
 
+    giveUp(run, reply, isGood) {
+      abortTry(run, isGood);
+      if (run.responseState === 'started') path.cut(run, reply);
+      else path.reply(run, reply);
+    },
+
     abandon(run, reason) {
       run.reason = reason;
       if (run.responseState === 'none' || run.responseState === 'discarding') run.status = CLIENT_CLOSED;
@@ -155,6 +163,7 @@ export function createResponsePath({ observer, now }: ResponseEnvironment): Resp
       finish(run);
     },
   };
+  return path;
 }
 
 /** In the reverse order of the requests. A filter that throws is our bug; its neighbours and the client must not suffer. */
