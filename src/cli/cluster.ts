@@ -8,6 +8,7 @@ import { ClassFinalizers } from '../controller/class-finalizers.ts';
 import { AddressPool } from '../controller/address-pool.ts';
 import type { AddressRange } from '../controller/address-range.ts';
 import { StatusWriter } from '../controller/status-writer.ts';
+import { Unlisted } from '../controller/unlisted.ts';
 import type { ClusterAccess } from '../kube/access.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import { LeaderElection } from '../kube/lease.ts';
@@ -23,8 +24,8 @@ export interface ClusterOptions {
   readonly addressPool: AddressRange;
   /** `Alone`: no other replica runs, so nobody need be asked. */
   readonly election: 'Lease' | 'Alone';
-  /** The addresses of Gateways have to be looked at anew. */
-  onAddresses(): void;
+  /** Something other than the resources has changed that the compiler looks at. */
+  onFacts(): void;
   readonly log: Log;
 }
 
@@ -37,6 +38,7 @@ export class Cluster {
   readonly #failures = new Set<string>();
   /** Of Gateways while others lead. */
   readonly #seenAddresses = new Map<Key, string>();
+  readonly #unlisted = new Unlisted();
   readonly #client: KubeClient;
   readonly #writer: StatusWriter;
   readonly #finalizers: ClassFinalizers;
@@ -69,6 +71,7 @@ export class Cluster {
       onError: (key, { message }) =>
         log.warn(`The status of ${key} could not be written; it is tried again: ${message}`),
       onContested: (key) => tellContested(`The status of ${key}`),
+      onLeftOut: (key, parents) => this.#takeUnlisted(key, parents),
     });
     this.#finalizers = new ClassFinalizers({
       client: this.#client,
@@ -142,7 +145,7 @@ export class Cluster {
         this.#finalizers.rewrite();
         this.#services.work();
         // Gateways may have waited for somebody who gives addresses.
-        this.#options.onAddresses();
+        this.#options.onFacts();
       },
       onError: ({ message }) => log.warn(`The lease ${access.namespace}/${leaseName} could not be had: ${message}`),
     });
@@ -156,7 +159,7 @@ export class Cluster {
     const text = this.#addressesOf(key).join();
     if (text === (this.#seenAddresses.get(key) ?? '')) return;
     this.#seenAddresses.set(key, text);
-    this.#options.onAddresses();
+    this.#options.onFacts();
   }
 
   #facts(): ReturnType<ClusterParts['facts']> {
@@ -166,7 +169,17 @@ export class Cluster {
       channel: annotations[`${gatewayGroup}/channel`] === 'experimental' ? 'experimental' : 'standard',
       definitionVersions: this.#definitionVersions(),
       absentKinds: this.source.absentKinds,
+      unlisted: this.#unlisted.objects,
     };
+  }
+
+  #takeUnlisted(key: Key, parents: readonly Key[]): void {
+    if (!this.#unlisted.set(key, parents)) return;
+    if (parents.length > 0)
+      this.#options.log.warn(
+        `The status of ${key} is full: it cannot name ${parents.join(', ')}, whose own status says so`,
+      );
+    this.#options.onFacts();
   }
 
   /** Of the Gateway API's kinds, as far as their definitions may be seen. */

@@ -51,7 +51,7 @@ export interface StandaloneOptions {
 export interface ClusterParts {
   readonly pool: AddressPool;
   /** What the compiler must know of the cluster. */
-  facts(): Required<Pick<Facts, 'bundleVersion' | 'channel' | 'absentKinds' | 'definitionVersions'>>;
+  facts(): Required<Pick<Facts, 'bundleVersion' | 'channel' | 'absentKinds' | 'definitionVersions' | 'unlisted'>>;
   /** The proxies serve these resources. */
   onCompiled(compiled: Omit<Compiled, 'config'>, resources: ResourceSet): void;
 }

@@ -80,7 +80,8 @@ function inputsOf(facts: Facts, maps: readonly unknown[]): readonly unknown[] {
   const { acknowledged, defaultAddresses, assigned, bundleVersion, channel, absentKinds = nothingAbsent } = facts;
   const absent = [...absentKinds].toSorted().join(' ');
   const versions = [...(facts.definitionVersions ?? [])].join(' ');
-  return [...maps, acknowledged, defaultAddresses, assigned, bundleVersion, channel, absent, versions];
+  const { unlisted } = facts;
+  return [...maps, unlisted, acknowledged, defaultAddresses, assigned, bundleVersion, channel, absent, versions];
 }
 
 function createSteps(options: CompilerOptions): Compiler {

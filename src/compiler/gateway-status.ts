@@ -11,6 +11,7 @@ import {
 } from './listener-status.ts';
 import { rulesOf } from './listener-protocols.ts';
 import type { Facts, ResolvedGateway } from './resolved.ts';
+import { unlistedFindings } from './unlisted.ts';
 
 export interface GatewayStatus {
   /** `routability` only where the API has it. */
@@ -38,6 +39,7 @@ export function gatewayStatus(resolved: ResolvedGateway, around: StatusSurroundi
     ...(tellsRoutability ? assignedFindings(resolved, { ...assignment, addresses: reported }, programmed) : []),
     resolvedFinding(resolved),
     ...insecureFindings(resolved),
+    ...unlistedFindings(resolved.key, facts),
   ];
   return {
     addresses: reported.map(({ value, routability }) => ({

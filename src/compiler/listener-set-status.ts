@@ -8,6 +8,7 @@ import {
   type StatusSurroundings,
 } from './listener-status.ts';
 import type { ResolvedListener, ResolvedListenerSet } from './resolved.ts';
+import { unlistedFindings } from './unlisted.ts';
 
 export interface ListenerSetStatus {
   readonly conditions: readonly Condition[];
@@ -24,6 +25,7 @@ export function listenerSetStatus(resolved: ResolvedListenerSet, around: StatusS
   const findings = [
     accepted,
     ofParent.has(programmed.reason) ? { ...programmed, reason: 'ParentNotProgrammed' } : programmed,
+    ...unlistedFindings(resolved.key, around.facts),
   ];
   return {
     conditions: findings.map((finding) => ({ ...finding, observedGeneration })),

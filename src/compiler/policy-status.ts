@@ -13,9 +13,6 @@ export interface PolicyStatus {
   }[];
 }
 
-/** The API allows so many. */
-const maxAncestors = 16;
-
 /** Which Gateways lead to which Services, kept up to date route by route; the few filters of listeners are looked at anew. */
 export interface Ancestry {
   update(entries: RouteEntries, gateways: readonly ResolvedGateway[]): void;
@@ -69,7 +66,7 @@ function serviceOf(backend: Key): ResourceName {
   return `${namespace}/${name}`;
 }
 
-/** Null where no target is a Gateway of ours, or has a route of ours that leads there: then it is not ours to speak. */
+/** The API has room for 16 ancestors: which of them it is to be, whoever writes them can tell. Null where no target is a Gateway of ours, or has a route of ours that leads there: then it is not ours to speak. */
 export function policyStatus(resolved: ResolvedPolicy, around: PolicySurroundings): PolicyStatus | null {
   const { controllerName } = around;
   const placesOf = new Map<Key, PolicyPlace[]>();
@@ -79,7 +76,7 @@ export function policyStatus(resolved: ResolvedPolicy, around: PolicySurrounding
     }
   }
   if (placesOf.size === 0) return null;
-  const ordered = [...placesOf].toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, maxAncestors);
+  const ordered = [...placesOf].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const observedGeneration = resolved.policy.metadata.generation ?? 0;
   return {
     ancestors: ordered.map(([gateway, places]) => {

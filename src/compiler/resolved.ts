@@ -43,6 +43,8 @@ export interface Facts {
   readonly channel?: 'standard' | 'experimental';
   /** Kinds that the cluster does not serve; absent: all are there. */
   readonly absentKinds?: ReadonlySet<string>;
+  /** Routes and policies whose status has no room to name a Gateway or ListenerSet, by its key. */
+  readonly unlisted?: ReadonlyMap<Key, readonly Key[]>;
 }
 
 /** The addresses of a Gateway's own, or why it has none. */

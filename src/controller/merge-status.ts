@@ -15,7 +15,7 @@ export interface MergeOptions {
   readonly now: string;
 }
 
-/** The API allows so many entries of parents or ancestors. */
+/** The API allows so many entries of parents or ancestors; those that are there stay, of whomever they are. */
 const maxEntries: Readonly<Record<string, number>> = { parents: 32, ancestors: 16 };
 
 /** And so many conditions of one thing, with so long a message each (metav1.Condition). */
@@ -52,13 +52,26 @@ export function mergeStatus(before: unknown, ours: Fields | null, options: Merge
   return next;
 }
 
+const referenceIn: Readonly<Record<string, string>> = { parents: 'parentRef', ancestors: 'ancestorRef' };
+
+/** The references of our entries for which the lists of the merged status had no room. */
+export function leftOut(merged: Fields, ours: Fields | null): readonly Fields[] {
+  return Object.entries(referenceIn).flatMap(([name, reference]) => {
+    const list = listOf(merged[name]);
+    if (list.length < maxEntries[name]!) return [];
+    const isIn = (own: Fields): boolean =>
+      list.some((entry) => entry.controllerName === own.controllerName && isEqual(entry[reference], own[reference]));
+    return listOf(ours?.[name]).flatMap((own) => (isIn(own) ? [] : [own[reference] as Fields]));
+  });
+}
+
 /** Each entry is ours or somebody else's, by its controllerName. */
 function mergeEntries(
   name: string,
   { old, ours }: { readonly old: readonly Fields[]; readonly ours: readonly Fields[] },
   options: MergeOptions,
 ): readonly Fields[] {
-  const reference = name === 'parents' ? 'parentRef' : 'ancestorRef';
+  const reference = referenceIn[name]!;
   const of: Subject = name === 'parents' ? 'Route' : 'Policy';
   const left = [...ours];
   const merge = (entry: Fields, known?: Fields): Fields => ({

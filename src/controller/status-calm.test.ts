@@ -1,9 +1,21 @@
 /** That no loop of writers, of us and somebody else, runs hot: over a real socket. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../test/until.ts';
 import { keyOf } from '../contract/keys.ts';
 import { answer, send } from '../kube/fake-api-server.test-support.ts';
-import { condition, gateway, gateways, parent, patches, route, start, written } from './status-writer.test-support.ts';
+import {
+  condition,
+  foreign,
+  gateway,
+  gateways,
+  parent,
+  patches,
+  route,
+  routes,
+  start,
+  written,
+} from './status-writer.test-support.ts';
 
 const routeSaid = { parents: [parent('gw', condition('Accepted', 'True'))] };
 const gatewaySaid = (message: string) => ({ conditions: [condition('Accepted', 'True', message)] });
@@ -83,4 +95,37 @@ test('what the server refuses is not tried with each event, and in the end every
   assert.ok(patches(server).length <= 3, `${patches(server).length} writes`);
   await written(server, 3);
   assert.equal(errors.length, 1);
+});
+
+test('where a list is full, the entries that are there stay, and whoever found no room is told; nothing is tried again', async (t) => {
+  const theirs = Array.from({ length: 30 }, (_, i) => ({ ...foreign, parentRef: { name: `gw${i}` } }));
+  const { server, say, writer, status, missing } = await start(t, ['HTTPRoute', 'r', { parents: theirs }]);
+  const said = (...names: string[]) =>
+    names.map((name) => ({
+      ...parent(name, condition('Accepted', 'True')),
+      parentRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name },
+    }));
+  const names = () =>
+    (status('HTTPRoute', 'r') as { parents: { parentRef: { name: string } }[] }).parents
+      .map(({ parentRef }) => parentRef.name)
+      .slice(-2);
+  say(new Map([[route, { parents: said('b', 'c', 'd') }]]));
+  await written(server, 1);
+  assert.deepEqual(names(), ['b', 'c']);
+  assert.deepEqual(missing.get(route), ['Gateway/n/d']);
+  // One that comes first by name takes nobody's place.
+  say(new Map([[route, { parents: said('a', 'b', 'c') }]]));
+  writer.observed('HTTPRoute', 'n/r');
+  await until(() => missing.get(route)?.join() === 'Gateway/n/a', 'it was looked at');
+  assert.equal(patches(server).length, 1);
+  // Room comes when an entry goes.
+  const { metadata } = server.find(routes, 'n/r')!;
+  server.put(routes, {
+    metadata,
+    status: { parents: (status('HTTPRoute', 'r') as { parents: object[] }).parents.slice(1) },
+  });
+  writer.observed('HTTPRoute', 'n/r');
+  await written(server, 2);
+  assert.deepEqual(names(), ['c', 'a']);
+  await until(() => missing.get(route)?.length === 0, 'nobody is missing');
 });

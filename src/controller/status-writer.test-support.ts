@@ -1,6 +1,6 @@
 /** A StatusWriter over a real socket, with the objects that a test puts before it, for its tests. */
 import type { TestContext } from 'node:test';
-import { keyOf } from '../contract/keys.ts';
+import { keyOf, type Key } from '../contract/keys.ts';
 import { startFakeCluster, type FakeApiServer, type FakeObject } from '../kube/fake-api-server.test-support.ts';
 import type { Condition } from '../model/conditions.ts';
 import { resourceSet, type Resource, type ResourceSet } from '../model/resources.ts';
@@ -39,6 +39,7 @@ export async function start(
 ) {
   const { server, client } = await startFakeCluster(t, routes, gateways);
   const errors: string[] = [];
+  const missing = new Map<Key, readonly Key[]>();
   let isLeader = true;
   let time = Date.parse('2030-01-01T00:00:00.500Z');
   const byKind = new Map<string, Map<string, Resource>>();
@@ -70,12 +71,15 @@ export async function start(
     date: () => new Date(time),
     onError: (key, { message }) => errors.push(`${key} ${message}`),
     onContested: (key) => errors.push(`${key} is contested`),
+    onLeftOut: (key, parents) => missing.set(key, parents),
   });
   t.after(() => writer.close());
   return {
     server,
     writer,
     errors,
+    /** What found no room at the last look, by object. */
+    missing,
     say: (statuses: Statuses) => writer.take(statuses, resources),
     lead: (value: boolean) => (isLeader = value),
     at: (text: string) => (time = Date.parse(text)),

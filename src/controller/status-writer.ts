@@ -11,7 +11,7 @@ import { differences } from '../lib/derived-map.ts';
 import { kinds } from '../model/kinds.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 import type { KubernetesSource } from '../sources/kubernetes.ts';
-import { mergeStatus } from './merge-status.ts';
+import { leftOut, mergeStatus } from './merge-status.ts';
 import type { Statuses } from './statuses.ts';
 import { takeBack } from './take-back.ts';
 
@@ -27,6 +27,8 @@ export interface StatusWriterOptions {
   onError(key: Key, error: ApiError): void;
   /** Somebody else undoes each of our writes to the object: they come more and more seldom. */
   onContested(key: Key): void;
+  /** The lists of the object's status have no room for these parents or ancestors. Told at each look, mostly with none. */
+  onLeftOut(key: Key, parents: readonly Key[]): void;
 }
 
 interface ObservedStatus {
@@ -103,6 +105,7 @@ export class StatusWriter {
   #drop(key: Key): void {
     this.#writes.drop(key);
     this.#early.delete(key);
+    this.#options.onLeftOut(key, []);
   }
 
   /** The write that the object needs; null: none, or not now. */
@@ -118,7 +121,10 @@ export class StatusWriter {
       return null;
     }
     const ours = this.#statuses.get(key) ?? takeBack(resource, observed);
-    if (!ours && !this.#hasEntries(observed.status)) return null;
+    if (!ours && !this.#hasEntries(observed.status)) {
+      this.#options.onLeftOut(key, []);
+      return null;
+    }
     const { controllerName, date } = this.#options;
     const now = `${date().toISOString().slice(0, 19)}Z`;
     const status = mergeStatus(observed.status, ours as Readonly<Record<string, unknown>> | null, {
@@ -126,6 +132,8 @@ export class StatusWriter {
       controllerName,
       now,
     });
+    const absent = leftOut(status, ours as Readonly<Record<string, unknown>> | null);
+    this.#options.onLeftOut(key, [...new Set(absent.map((reference) => parentKey(reference, namespace)))]);
     if (isEqual(observed.status, status)) return null;
     const patch = { metadata: { resourceVersion: observed.resourceVersion }, status: patchOf(observed.status, status) };
     return { path: { ...collection, ...(namespace !== '' && { namespace }), name, subresource: 'status' }, patch };
@@ -146,6 +154,12 @@ function nameOf(key: Key): ReturnType<typeof partsOf> & { readonly id: ResourceN
   const parts = partsOf(key);
   const { namespace, name } = parts;
   return { ...parts, id: namespace === '' ? name : `${namespace}/${name}` };
+}
+
+/** Of a parentRef or ancestorRef of ours, which names kind and name. */
+function parentKey(reference: Readonly<Record<string, unknown>>, ownNamespace: string): Key {
+  const { kind, namespace = ownNamespace, name } = reference as Readonly<Record<string, string>>;
+  return keyOf(kind!, namespace, name!);
 }
 
 function isSameObject(

@@ -111,11 +111,16 @@ function troubles(conditions: readonly Condition[] | undefined): Pick<BadNews, '
     .map((condition) => ({ condition, severity: isMinor(condition) ? 'warning' : 'error' }));
 }
 
+const minorTypes: ReadonlySet<string> = new Set([
+  'headgate.dev/Unreachable',
+  'headgate.dev/Unlisted',
+  'OverlappingTLSConfig',
+  'InsecureFrontendValidationMode',
+]);
+
 /** What is served as written, although it may not be what was meant. */
 function isMinor({ type }: Condition): boolean {
-  return (
-    type === 'headgate.dev/Unreachable' || type === 'OverlappingTLSConfig' || type === 'InsecureFrontendValidationMode'
-  );
+  return minorTypes.has(type);
 }
 
 /** `web`, `infra/web`, `web listener http`, as a person names it. */

@@ -20,6 +20,7 @@ export const conditionReasons = {
     AddressesAssigned: ['AddressesAssigned', 'PartiallyAssigned', 'NotAssigned'],
     ResolvedRefs: ['ResolvedRefs', 'ListenersNotResolved', 'InvalidClientCertificateRef', 'RefNotPermitted'],
     InsecureFrontendValidationMode: ['ConfigurationChanged'],
+    'headgate.dev/Unlisted': ['StatusFull'],
   },
   ListenerSet: {
     Accepted: ['Accepted', 'Pending', 'ListenersNotValid', 'NotAllowed', 'ParentNotAccepted'],
@@ -33,6 +34,7 @@ export const conditionReasons = {
       'AddressNotUsable',
       'PortUnavailable',
     ],
+    'headgate.dev/Unlisted': ['StatusFull'],
   },
   Listener: {
     Accepted: [
@@ -105,6 +107,7 @@ export const negativeConditions: ReadonlySet<string> = new Set([
   'InsecureFrontendValidationMode',
   'PartiallyInvalid',
   'headgate.dev/Unreachable',
+  'headgate.dev/Unlisted',
 ]);
 
 /** Whether a condition says that something needs the user's attention. */

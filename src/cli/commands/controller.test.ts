@@ -124,6 +124,31 @@ test('what a process before this one said is taken back, where the object is not
   await until(() => statusOf(server, routes, 'n/one').parents?.length === 0, 'the entry of the route goes');
 });
 
+test('a Gateway says which route has no room to name it, until there is room', async (t) => {
+  const server = await startServer(t);
+  server.put(classes, ourClass);
+  server.put(gateways, gateway('one', await freePort()));
+  putRoute(server, 'one', 'gone');
+  const ofOthers = Array.from({ length: 32 }, (_, i) => ({
+    parentRef: { name: `other${i}` },
+    controllerName: 'example.com/other',
+    conditions: [],
+  }));
+  const fill = (parents: readonly object[]) =>
+    server.put(routes, { ...server.find(routes, 'n/one')!, status: { parents } });
+  fill(ofOthers);
+  const { output } = await startController(t, server);
+  const unlisted = () =>
+    statusOf(server, gateways, 'n/one').conditions?.find(({ type }) => type === 'headgate.dev/Unlisted');
+  await until(() => unlisted()?.status === 'True', 'the Gateway says it');
+  assert.match(unlisted()!.message, /HTTPRoute n\/one/);
+  assert.equal(statusOf(server, routes, 'n/one').parents?.length, 32);
+  assert.match(output(), /The status of HTTPRoute\/n\/one is full/);
+  fill(ofOthers.slice(1));
+  await until(() => unlisted() === undefined, 'there is room');
+  assert.equal(reasonOf(statusOf(server, routes, 'n/one').parents!.at(-1), 'Accepted'), 'Accepted');
+});
+
 test('a class has the finalizer of the Gateway API as long as it has a Gateway', async (t) => {
   const server = await startServer(t);
   server.put(classes, ourClass);

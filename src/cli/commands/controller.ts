@@ -44,7 +44,7 @@ export async function controller(options: ControllerOptions): Promise<void> {
     access,
     addressPool: options.addressPool,
     election: options.leaderElection ? 'Lease' : 'Alone',
-    onAddresses: () => standalone.recompile(),
+    onFacts: () => standalone.recompile(),
     log,
   });
   const standalone = new Standalone({
