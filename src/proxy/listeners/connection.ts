@@ -132,7 +132,7 @@ export class Connection implements ConnectionInfo, DeadlineOwner, Receiver {
       return;
     }
     this.#pending = null;
-    this.#host.wheel.disarm(this.#deadline);
+    this.#host.wheel.release(this.#deadline);
     const codec = this.#host.createCodec({ protocol, socket: this.#socket, connection: this });
     this.#codec = codec;
     // First, so that the first answer already says it.
@@ -148,7 +148,7 @@ export class Connection implements ConnectionInfo, DeadlineOwner, Receiver {
       if (this.#codec === null) socket.destroy();
     });
     socket.once('close', () => {
-      this.#host.wheel.disarm(this.#deadline);
+      this.#host.wheel.release(this.#deadline);
       this.#host.onConnectionClosed(this);
     });
   }

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { after, test } from 'node:test';
 import tls from 'node:tls';
 import type { ListenerConfig } from '../../contract/gateway-config.ts';
-import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
+import { type Deadline, DeadlineWheel } from '../../lib/deadline-wheel.ts';
 import { defaultLimits } from '../limits.ts';
 import type { ListenerRuntime } from '../runtime.ts';
 import type { CodecFactory } from './connection.ts';
@@ -126,6 +126,31 @@ test('first bytes decide between HTTP/1 and HTTP/2, also when they come one by o
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.equal(String((await answer)[0]).trim(), 'http2 a');
+});
+
+test('what is over is let go of, though the wheel has yet to come round to it', async () => {
+  const armed: Deadline[] = [];
+  const noting = Object.assign(new DeadlineWheel(), {
+    arm(deadline: Deadline, ms: number): void {
+      armed.push(deadline);
+      DeadlineWheel.prototype.arm.call(this, deadline, ms);
+    },
+  });
+  const { ports, counts } = createPorts({ wheel: noting });
+  await ports.apply(clear(listener('a', {})));
+  const { port } = ports.bound[0]!;
+  const silent = await connect(port);
+  const asking = await connect(port);
+  await ask(asking, 'one');
+  await until(() => counts.open === 2, 'both are there');
+  assert.equal(armed.length, 2);
+  silent.destroy();
+  asking.destroy();
+  await until(() => counts.open === 0, 'both are closed');
+  assert.deepEqual(
+    armed.map(({ owner }) => owner),
+    [null, null],
+  );
 });
 
 test('a change of listeners keeps the port and its connections', async () => {
