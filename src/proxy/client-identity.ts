@@ -16,8 +16,9 @@ const protoHttps = new Field('x-forwarded-proto', 'https', 'X-Forwarded-Proto: h
 
 /** The fields of one connection. The authority is that of the last request: nearly always that of the next as well. */
 interface Identity {
-  /** The same for all requests of the connection. */
+  /** The same for all requests of the connection, and its lines. */
   readonly fixed: readonly Field[];
+  readonly fixedText: string;
   authority: string;
   fields: readonly Field[];
   /** Their lines. */
@@ -29,12 +30,11 @@ export type IdentifyClient = (headers: FieldList, connection: ConnectionInfo, au
 
 export function createClientIdentity({ emitsForwarded }: ClientIdentityOptions): IdentifyClient {
   function setAuthority(identity: Identity, connection: ConnectionInfo, authority: string): void {
-    const fields = [...identity.fixed];
-    if (authority !== '') fields.push(hostField(authority));
-    if (emitsForwarded) fields.push(forwardedField(connection, authority));
+    const more: Field[] = authority === '' ? [] : [hostField(authority)];
+    if (emitsForwarded) more.push(forwardedField(connection, authority));
     identity.authority = authority;
-    identity.fields = fields;
-    identity.text = linesOf(fields);
+    identity.fields = identity.fixed.concat(more);
+    identity.text = identity.fixedText + linesOf(more);
   }
 
   return (headers, connection, authority) => {
@@ -74,7 +74,7 @@ function createIdentity(connection: ConnectionInfo): Identity {
     connection.isTls ? protoHttps : protoHttp,
     new Field('x-real-ip', address, `X-Real-IP: ${address}\r\n`),
   ];
-  const identity: Identity = { fixed, authority: '', fields: fixed, text: '' };
+  const identity: Identity = { fixed, fixedText: linesOf(fixed), authority: '', fields: fixed, text: '' };
   connection.identity = identity;
   return identity;
 }

@@ -28,7 +28,7 @@ export function createBackendPath(environment: BackendEnvironment): (run: Exchan
 
   function chooseBackend(run: ExchangeRun): void {
     const rule = run.rule!;
-    if (rule.config.sessionPersistence !== undefined) run.session = findSession(rule, run.headers);
+    if (rule.sessionPersistence !== undefined) run.session = findSession(rule, run.headers);
     const choice = run.session?.choice ?? chooseByWeight(rule, random);
     if (choice === null) return response.reply(run, replies.noBackend);
     run.choice = choice;

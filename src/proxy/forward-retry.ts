@@ -36,7 +36,7 @@ export function isRepeatable(run: ExchangeRun): boolean {
 /** What to do about a try that failed before any byte of its response. */
 export function decideOnError(run: ExchangeRun, error: UpstreamError): RetryDecision {
   if (!isRepeatable(run)) return none;
-  const retry = run.rule!.config.retry;
+  const retry = run.rule!.retry;
   // `attempts: 0` is the way to say that a request must never be sent twice.
   if (retry !== undefined && retry.attempts === 0) return none;
   const mayCount = retry !== undefined && retry.connectionErrors && run.ruleRetries < retry.attempts;
@@ -67,7 +67,7 @@ export function decideOnError(run: ExchangeRun, error: UpstreamError): RetryDeci
 
 /** What to do about a status of the backend, or our 504 for a try that took too long. The user chose the codes, so any method. */
 export function decideOnStatus(run: ExchangeRun, status: number): RetryDecision {
-  const retry = run.rule!.config.retry;
+  const retry = run.rule!.retry;
   if (retry === undefined || run.ruleRetries >= retry.attempts) return none;
   return retry.codes.includes(status) && isRepeatable(run) ? counted : none;
 }
@@ -79,7 +79,7 @@ function hasUntried(run: ExchangeRun): boolean {
 
 /** The wait before the next counted retry: `backoffMs` doubled each time up to tenfold, and up to a quarter more by chance. */
 export function backoffOf(run: ExchangeRun, random: () => number): number {
-  const least = run.rule!.config.retry?.backoffMs ?? 0;
+  const least = run.rule!.retry?.backoffMs ?? 0;
   if (least === 0) return 0;
   return Math.min(least * 2 ** (run.ruleRetries - 1), least * 10) * (1 + random() / 4);
 }

@@ -199,9 +199,15 @@ export class Scene {
       route: { origin },
       filters: options.filters ?? [],
       backends,
+      onlyBackend: null,
       totalWeight: backends.reduce((sum, choice) => sum + choice.ref.weight, 0),
+      requestTimeoutMs: config.requestTimeoutMs ?? 0,
+      backendRequestTimeoutMs: config.backendRequestTimeoutMs ?? 0,
+      retry: config.retry,
+      sessionPersistence: config.sessionPersistence,
       isGrpc: config.origin.kind === 'GRPCRoute',
-      observed: null,
+      observed: undefined,
+      allObserved: undefined,
     };
     this.listeners = [this.#listener(options)];
     this.connection = {

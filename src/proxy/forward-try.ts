@@ -40,8 +40,8 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
     run.responseState = 'none';
     run.upstream = endpoint.open(run, run);
     run.isTryOpen = true;
-    const timeoutMs = run.rule!.config.backendRequestTimeoutMs;
-    if (timeoutMs !== undefined && timeoutMs > 0) run.tryTimer = new ExchangeTimer(timeoutMs, () => onTryTimeout(run));
+    const timeoutMs = run.rule!.backendRequestTimeoutMs;
+    if (timeoutMs > 0) run.tryTimer = new ExchangeTimer(timeoutMs, () => onTryTimeout(run));
     if (run.bodyLength === BODY_NONE) return;
     if (!isWorthKeeping(run)) run.keepsBody = false;
     sendHeldBody(run);
@@ -94,7 +94,7 @@ export function createTryPath({ response, random }: TryEnvironment): TryPath {
 
     onResponseHead(run) {
       // In the discarding state this cannot be: one try has one final head.
-      const decision = run.rule!.config.retry === undefined ? null : decideOnStatus(run, retriedStatusOf(run));
+      const decision = run.rule!.retry === undefined ? null : decideOnStatus(run, retriedStatusOf(run));
       if (decision === null || !retry(run, decision)) {
         response.relayHead(run);
         return;
@@ -136,5 +136,5 @@ function retriedStatusOf(run: ExchangeRun): number {
 
 /** On a connection that stands, a request that must not be sent twice cannot be retried: keeping its body is for nothing. */
 function isWorthKeeping({ upstream, rule, method }: ExchangeRun): boolean {
-  return upstream!.isReused !== true || rule!.config.retry !== undefined || isIdempotent(method);
+  return upstream!.isReused !== true || rule!.retry !== undefined || isIdempotent(method);
 }

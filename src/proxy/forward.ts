@@ -107,9 +107,8 @@ function stepsOf(options: ForwarderOptions, response: ResponsePath, tries: TryPa
 
 /** Milliseconds for the whole exchange, 0: no limit; or the answer to a call that cannot be made. */
 function timeLimitOf(run: ExchangeRun): number | LocalReply {
-  const { config, isGrpc } = run.rule!;
-  const timeoutMs = config.requestTimeoutMs ?? 0;
-  return isGrpc ? deadlineOf(run, timeoutMs) : timeoutMs;
+  const { requestTimeoutMs, isGrpc } = run.rule!;
+  return isGrpc ? deadlineOf(run, requestTimeoutMs) : requestTimeoutMs;
 }
 
 function onRequestTimeout(run: ExchangeRun, response: ResponsePath): void {

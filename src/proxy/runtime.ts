@@ -57,12 +57,20 @@ export interface RuleRuntime {
   readonly route: RouteConfig;
   readonly filters: readonly Filter[];
   readonly backends: readonly BackendChoice[];
+  /** The only one of `backends`, where it has a weight. */
+  readonly onlyBackend: BackendChoice | null;
   /** Sum of the weights; 0: nobody takes requests. */
   readonly totalWeight: number;
+  /** What every request asks of `config`, which lies elsewhere in memory. 0: no time-out. */
+  readonly requestTimeoutMs: number;
+  readonly backendRequestTimeoutMs: number;
+  readonly retry: RuleConfig['retry'];
+  readonly sessionPersistence: RuleConfig['sessionPersistence'];
   /** Its requests are gRPC calls: their time-outs and statuses are heeded. */
   readonly isGrpc: boolean;
-  /** Scratch for whoever observes requests of this rule (metric slots, log text); made once by `observe`. */
+  /** Scratch for whoever observes requests of this rule (metric slots, log text): what was found last, and all of it. */
   observed: unknown;
+  allObserved: unknown;
 }
 
 export interface BackendChoice {

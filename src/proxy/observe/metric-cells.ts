@@ -2,7 +2,7 @@
  * The metrics of one worker: numbers in memory that the main thread reads while the worker writes, so that a sample costs
  * an addition. Which number is what is told to the main thread once, by message. Knows no exchanges.
  */
-import { boundsOf, cellsOf, type Labels, type MetricName } from './metric-families.ts';
+import { cellsOf, type Labels, type MetricName } from './metric-families.ts';
 
 /** What a worker tells the main thread. Cells are 64-bit floats in `buffer`. */
 export interface MetricsReport {
@@ -27,9 +27,11 @@ export interface SeriesPlace extends CellPlace {
 
 const CELLS_PER_BLOCK = 4096;
 
-/** Where a series is, so that it can be given back. */
-interface Held extends CellPlace {
+/** Where one or more series are, so that they can be given back. */
+export interface Held extends CellPlace {
   readonly cells: Float64Array;
+  /** The first cell of each series. */
+  readonly starts: readonly number[];
   readonly count: number;
 }
 
@@ -58,27 +60,13 @@ export class Cell {
   }
 }
 
-export class Histogram {
-  readonly held: Held;
-  readonly #cells: Float64Array;
-  readonly #index: number;
-  readonly #bounds: readonly number[];
-
-  constructor(held: Held, bounds: readonly number[]) {
-    this.held = held;
-    this.#cells = held.cells;
-    this.#index = held.index;
-    this.#bounds = bounds;
-  }
-
-  observe(value: number): void {
-    const bounds = this.#bounds;
-    let bucket = 0;
-    // Most samples are in the first few buckets.
-    while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
-    this.#cells[this.#index + bucket]! += 1;
-    this.#cells[this.#index + bounds.length + 1]! += value;
-  }
+/** Counts a sample of a histogram whose cells begin at `start`. */
+export function observe(cells: Float64Array, start: number, bounds: readonly number[], value: number): void {
+  let bucket = 0;
+  // Most samples are in the first few buckets.
+  while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
+  cells[start + bucket]! += 1;
+  cells[start + bounds.length + 1]! += value;
 }
 
 /** Hands out the cells of one worker. A series should be asked for once and kept. */
@@ -102,17 +90,29 @@ export class MetricCells {
 
   /** A counter or gauge. */
   cell(name: MetricName, labels: Labels): Cell {
-    return new Cell(this.#place(name, labels));
+    return new Cell(this.row([name], labels));
   }
 
-  histogram(name: MetricName, labels: Labels): Histogram {
-    return new Histogram(this.#place(name, labels), boundsOf(name) ?? []);
+  /** Series that are written together lie side by side, in the order of their names; `starts` says where. */
+  row(names: readonly MetricName[], labels: Labels): Held {
+    const counts = names.map(cellsOf);
+    const count = counts.reduce((sum, each) => sum + each, 0);
+    const { cells, block, index } = this.#free.get(count)?.pop() ?? this.#take(count);
+    const starts: number[] = [];
+    let start = index;
+    for (const [i, name] of names.entries()) {
+      starts.push(start);
+      this.#series.push({ name, labels, block, index: start });
+      start += counts[i]!;
+    }
+    this.#announce();
+    return { cells, block, index, count, starts };
   }
 
-  /** The series is not written any more. Its memory is used again after the next `recycle`. */
-  release({ held }: Cell | Histogram): void {
+  /** The series are not written any more. Their memory is used again after the next `recycle`. */
+  release({ held }: { readonly held: Held }): void {
     this.#resting.push(held);
-    this.#released.push({ block: held.block, index: held.index });
+    for (const index of held.starts) this.#released.push({ block: held.block, index });
     this.#announce();
   }
 
@@ -126,15 +126,7 @@ export class MetricCells {
     }
   }
 
-  #place(name: MetricName, labels: Labels): Held {
-    const count = cellsOf(name);
-    const held = this.#free.get(count)?.pop() ?? this.#take(count);
-    this.#series.push({ name, labels, block: held.block, index: held.index });
-    this.#announce();
-    return held;
-  }
-
-  #take(count: number): Held {
+  #take(count: number): Omit<Held, 'starts'> {
     if (this.#used + count > this.#current.length) this.#addBlock();
     const index = this.#used;
     this.#used += count;

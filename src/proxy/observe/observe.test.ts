@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { FinishedExchange } from '../exchange-observer.ts';
 import type { RuleRuntime } from '../runtime.ts';
 import { createAccessLog } from './access-log.ts';
-import { MetricCells, type MetricsReport } from './metric-cells.ts';
+import { MetricCells, type MetricsReport, observe } from './metric-cells.ts';
+import { boundsOf } from './metric-families.ts';
 import { MetricsHub } from './metrics-hub.ts';
 import { createSeriesFinder, RequestSeries } from './request-series.ts';
 import { Retention } from './retention.ts';
@@ -17,7 +18,13 @@ const backend = {
 
 function ruleNamed(key: string) {
   const route = { origin: { kind: 'HTTPRoute', namespace: 'test', name: 'shop' } };
-  return { key, config: { origin: { ...route.origin, section: 'rules[0]' } }, route, observed: undefined };
+  return {
+    key,
+    config: { origin: { ...route.origin, section: 'rules[0]' } },
+    route,
+    observed: undefined,
+    allObserved: undefined,
+  };
 }
 
 const rule = ruleNamed('HTTPRoute/test/shop/rules[0]');
@@ -87,11 +94,17 @@ test('workers are summed; one that is gone keeps its counts and loses its gauges
 test('histograms are cumulative, with sum and count', async () => {
   const hub = new MetricsHub();
   const { cells, deliver } = workerOf(hub, 0);
-  const histogram = cells.histogram('headgate_request_duration_seconds', {});
-  for (const seconds of [0.0004, 0.0005, 0.3, 100]) histogram.observe(seconds);
+  const name = 'headgate_request_duration_seconds';
+  // Beside others, to see that they stay what they are.
+  const row = cells.row(['headgate_request_bytes_total', name, 'headgate_response_bytes_total'], {});
+  const [before, histogram, after] = row.starts as [number, number, number];
+  for (const seconds of [0.0004, 0.0005, 0.3, 100]) observe(row.cells, histogram, boundsOf(name)!, seconds);
+  row.cells[before]! += 7;
+  row.cells[after]! += 9;
   await deliver();
   const text = hub.render();
-  const name = 'headgate_request_duration_seconds';
+  assert.equal(valueOf(text, 'headgate_request_bytes_total'), 7);
+  assert.equal(valueOf(text, 'headgate_response_bytes_total'), 9);
   assert.equal(valueOf(text, `${name}_bucket{le="0.0005"}`), 2);
   assert.equal(valueOf(text, `${name}_bucket{le="0.25"}`), 2);
   assert.equal(valueOf(text, `${name}_bucket{le="0.5"}`), 3);

@@ -6,8 +6,8 @@ import { partsOf } from '../../contract/keys.ts';
 import type { BackendConfig, Origin } from '../../contract/gateway-config.ts';
 import type { FinishedExchange, ForwardedExchange } from '../exchange-observer.ts';
 import type { BackendRuntime, ListenerRuntime, RuleRuntime } from '../runtime.ts';
-import type { Cell, Histogram, MetricCells } from './metric-cells.ts';
-import type { Labels, MetricName } from './metric-families.ts';
+import { type Cell, type Held, type MetricCells, observe } from './metric-cells.ts';
+import { boundsOf, type Labels, type MetricName } from './metric-families.ts';
 import { createIntern, type IsConfigured, type Retention } from './retention.ts';
 
 /** What logs and metrics call the parts of a request; empty where it did not get that far. */
@@ -29,17 +29,25 @@ export interface SeriesKeys {
 /** No listener has this key: rules may remember series that are released. */
 const RELEASED = '\0';
 
+const DURATION = 'headgate_request_duration_seconds';
+const durationBounds = boundsOf(DURATION) ?? [];
+const always: readonly MetricName[] = [DURATION, 'headgate_request_bytes_total', 'headgate_response_bytes_total'];
+/** With a backend: requests that have it and are not over. */
+const withBackend: readonly MetricName[] = [...always, 'headgate_requests_in_flight'];
+
 export class RequestSeries {
   listenerKey: string;
   readonly backendKey: string;
   readonly #keys: SeriesKeys;
   readonly names: RequestNames;
-  readonly #cells: MetricCells;
-  readonly #duration: Histogram;
-  readonly #requestBytes: Cell;
-  readonly #responseBytes: Cell;
-  /** Requests that have a backend and are not over. */
-  readonly #inFlight: Cell | null;
+  readonly #metrics: MetricCells;
+  /** What each request writes; -1: nowhere. Numbers here, because each object more is one more to fetch from memory. */
+  readonly #row: Held;
+  readonly #cells: Float64Array;
+  readonly #duration: number;
+  readonly #requestBytes: number;
+  readonly #responseBytes: number;
+  readonly #inFlight: number;
   readonly #byStatus = new Map<number, Cell>();
   readonly #byGrpcStatus = new Map<number, Cell>();
   readonly #errors = new Map<string, Cell>();
@@ -49,29 +57,31 @@ export class RequestSeries {
   /** Scratch of the access log: the names as text. */
   logText = '';
 
-  constructor(cells: MetricCells, keys: SeriesKeys, names: RequestNames) {
-    this.#cells = cells;
+  constructor(metrics: MetricCells, keys: SeriesKeys, names: RequestNames) {
+    this.#metrics = metrics;
     this.#keys = keys;
     this.listenerKey = keys.listener;
     this.backendKey = keys.backend;
     this.names = names;
-    const labels: Labels = { ...names };
-    this.#duration = cells.histogram('headgate_request_duration_seconds', labels);
-    this.#requestBytes = cells.cell('headgate_request_bytes_total', labels);
-    this.#responseBytes = cells.cell('headgate_response_bytes_total', labels);
-    this.#inFlight = keys.backend === '' ? null : cells.cell('headgate_requests_in_flight', labels);
+    this.#row = metrics.row(keys.backend === '' ? always : withBackend, { ...names });
+    this.#cells = this.#row.cells;
+    const [duration, requestBytes, responseBytes, inFlight = -1] = this.#row.starts;
+    this.#duration = duration!;
+    this.#requestBytes = requestBytes!;
+    this.#responseBytes = responseBytes!;
+    this.#inFlight = inFlight;
   }
 
   begin(): void {
-    if (this.#inFlight !== null) this.#inFlight.add(1);
+    if (this.#inFlight >= 0) this.#cells[this.#inFlight]! += 1;
   }
 
   end(): void {
-    if (this.#inFlight !== null) this.#inFlight.add(-1);
+    if (this.#inFlight >= 0) this.#cells[this.#inFlight]! -= 1;
   }
 
   isInUse(isConfigured: IsConfigured): boolean {
-    if (this.#inFlight !== null && this.#inFlight.value !== 0) return true;
+    if (this.#inFlight >= 0 && this.#cells[this.#inFlight] !== 0) return true;
     const { listener, rule, backend } = this.#keys;
     return (
       (listener === '' || isConfigured('listeners', listener)) &&
@@ -82,18 +92,18 @@ export class RequestSeries {
 
   release(): void {
     this.listenerKey = RELEASED;
-    const cells = [this.#inFlight, this.#retries, ...this.#byStatus.values(), ...this.#errors.values()];
-    cells.push(...this.#byGrpcStatus.values());
-    for (const cell of cells) if (cell !== null) this.#cells.release(cell);
-    for (const each of [this.#duration, this.#requestBytes, this.#responseBytes]) this.#cells.release(each);
+    const cells = [this.#retries, ...this.#byStatus.values(), ...this.#errors.values(), ...this.#byGrpcStatus.values()];
+    for (const cell of cells) if (cell !== null) this.#metrics.release(cell);
+    this.#metrics.release({ held: this.#row });
   }
 
   record(exchange: FinishedExchange): void {
     this.#statusCell(exchange.status).add(1);
     if (exchange.grpcStatus >= 0) this.#grpcCell(exchange.grpcStatus).add(1);
-    this.#duration.observe((exchange.finishedAt - exchange.startedAt) / 1000);
-    if (exchange.requestBytes > 0) this.#requestBytes.add(exchange.requestBytes);
-    if (exchange.responseBytes > 0) this.#responseBytes.add(exchange.responseBytes);
+    const cells = this.#cells;
+    observe(cells, this.#duration, durationBounds, (exchange.finishedAt - exchange.startedAt) / 1000);
+    cells[this.#requestBytes]! += exchange.requestBytes;
+    cells[this.#responseBytes]! += exchange.responseBytes;
     if (exchange.retries > 0) (this.#retries ??= this.#cell('headgate_retries_total', {})).add(exchange.retries);
     if (exchange.upstreamError !== '') this.#errorCell(exchange.upstreamError).add(1);
   }
@@ -129,7 +139,7 @@ export class RequestSeries {
   }
 
   #cell(name: MetricName, more: Labels): Cell {
-    return this.#cells.cell(name, { ...this.names, ...more });
+    return this.#metrics.cell(name, { ...this.names, ...more });
   }
 }
 
@@ -153,16 +163,16 @@ export function createSeriesFinder(cells: MetricCells, retention: Retention): Se
       if (rule === null) return intern(exchange);
       const listenerKey = exchange.listener?.key ?? '';
       const backendKey = exchange.backend?.key ?? '';
-      const seen = rule.observed as RequestSeries[] | undefined;
-      if (seen !== undefined) {
-        for (let i = 0; i < seen.length; i++) {
-          const series = seen[i]!;
-          if (series.listenerKey === listenerKey && series.backendKey === backendKey) return series;
-        }
+      const isSame = (series: RequestSeries) => series.listenerKey === listenerKey && series.backendKey === backendKey;
+      const last = rule.observed as RequestSeries | undefined;
+      if (last !== undefined && isSame(last)) return last;
+      const all = (rule.allObserved ??= []) as RequestSeries[];
+      let series = all.find(isSame);
+      if (series === undefined) {
+        series = intern(exchange);
+        all.push(series);
       }
-      const series = intern(exchange);
-      if (seen === undefined) rule.observed = [series];
-      else seen.push(series);
+      rule.observed = series;
       return series;
     },
   };

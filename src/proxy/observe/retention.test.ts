@@ -33,7 +33,7 @@ const origin = { kind: 'Service', namespace: 'test', name: 'shop', section: 'rul
 function exchange(): FinishedExchange {
   return {
     listener: { key: 'l', config: { origin, gateway: 'Gateway/test/web' } },
-    rule: { key: 'r', config: { origin }, route: { origin }, observed: undefined },
+    rule: { key: 'r', config: { origin }, route: { origin }, observed: undefined, allObserved: undefined },
     backend: { key: 'b', config: { origin, port: 80 } },
     observed: null,
     status: 200,

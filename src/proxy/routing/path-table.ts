@@ -8,31 +8,37 @@ import type { MatchInput, RuleMatch } from '../runtime.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 import { passes, requestTest, type RequestTest } from './value-test.ts';
 
-interface Candidate {
+/**
+ * One match of a path and what it leads to, in a list by `next`: no arrays and no objects between, because each is one more
+ * to fetch from memory where thousands of paths are asked for in turn (docs/decisions/0016).
+ */
+interface Candidate extends RuleMatch {
   /** The lowest goes first. */
   readonly order: number;
   /** Null: every request with this path fits. */
   readonly test: RequestTest | null;
-  readonly result: RuleMatch | null;
+  readonly next: Candidate | null;
 }
 
 /** What one path leads to, in order of precedence. */
 export interface PathRoutes {
   readonly config: PathConfig;
-  readonly candidates: readonly Candidate[];
+  readonly candidates: Candidate | null;
   /** Of a regular expression. */
   readonly pattern: Pattern | null;
 }
 
-type ByPath = ReadonlyMap<string, readonly Candidate[]>;
+type ByPath = ReadonlyMap<string, Candidate>;
 
 export interface PathTable {
   readonly exact: ByPath;
+  /** An empty map is not asked. */
+  readonly hasExact: boolean;
   readonly prefixes: ByPath;
   /** By length of a prefix: how many there are of that length, so that most slices are never made. */
   readonly prefixLengths: readonly number[];
   /** PathPrefix `/`. */
-  readonly everyPath: readonly Candidate[];
+  readonly everyPath: Candidate | null;
   readonly patterns: readonly PatternCandidate[];
 }
 
@@ -44,22 +50,23 @@ interface PatternCandidate extends Candidate {
 
 export const noPaths: PathTable = {
   exact: new Map(),
+  hasExact: false,
   prefixes: new Map(),
   prefixLengths: [0],
-  everyPath: [],
+  everyPath: null,
   patterns: [],
 };
 
 /** `results` stands in the order of the matches. */
 export function buildPathRoutes(config: PathConfig, results: readonly RuleMatch[]): PathRoutes {
   const { path, matches } = config;
+  const candidates = matches.reduceRight<Candidate | null>((next, match, i) => {
+    const { rule, pathPrefix } = results[i]!;
+    return { order: match.order, test: requestTest(match), rule, pathPrefix, next };
+  }, null);
   return {
     config,
-    candidates: matches.map((match, i) => ({
-      order: match.order,
-      test: requestTest(match),
-      result: results[i] ?? null,
-    })),
+    candidates,
     pattern: path.type === 'RegularExpression' ? compilePattern(path.value) : null,
   };
 }
@@ -69,24 +76,27 @@ export function changePathTable(
   table: PathTable,
   { gone, come }: { readonly gone: readonly PathRoutes[]; readonly come: readonly PathRoutes[] },
 ): PathTable | null {
-  const exact = new Map<string, readonly Candidate[] | undefined>();
-  const prefixes = new Map<string, readonly Candidate[] | undefined>();
+  const exact = new Map<string, Candidate | undefined>();
+  const prefixes = new Map<string, Candidate | undefined>();
   let { everyPath } = table;
-  const put = ({ type, value }: PathConfig['path'], candidates: readonly Candidate[] | undefined): void => {
+  const put = ({ type, value }: PathConfig['path'], candidates: Candidate | undefined): void => {
     if (type === 'Exact') exact.set(value, candidates);
-    else if (type === 'PathPrefix' && value === '/') everyPath = candidates ?? [];
+    else if (type === 'PathPrefix' && value === '/') everyPath = candidates ?? null;
     else if (type === 'PathPrefix') prefixes.set(value, candidates);
   };
   for (const { config } of gone) put(config.path, undefined);
-  for (const { config, candidates } of come) put(config.path, candidates);
+  for (const { config, candidates } of come) put(config.path, candidates ?? undefined);
+  const exactNow = deriveMap(table.exact, exact);
   const changed = {
-    exact: deriveMap(table.exact, exact),
+    exact: exactNow,
+    hasExact: exactNow.size > 0,
     prefixLengths: countLengths(table, prefixes),
     prefixes: deriveMap(table.prefixes, prefixes),
     everyPath,
     patterns: changePatterns(table.patterns, gone, come),
   };
-  const isEmpty = changed.exact.size + changed.prefixes.size + changed.everyPath.length + changed.patterns.length === 0;
+  const isEmpty =
+    !changed.hasExact && changed.prefixes.size === 0 && everyPath === null && changed.patterns.length === 0;
   return isEmpty ? null : changed;
 }
 
@@ -114,36 +124,40 @@ function changePatterns(
     const { pattern, candidates, config } = routes;
     if (pattern === null) return [];
     const { path, matches } = config;
-    return candidates.map((one, i) => ({ ...one, routes, pattern, tie: matches[i]?.tie ?? path.value }));
+    return listOf(candidates).map((one, i) => ({ ...one, routes, pattern, tie: matches[i]?.tie ?? path.value }));
   });
   if (left.size === 0 && added.length === 0) return patterns;
   return [...patterns.filter(({ routes }) => !left.has(routes)), ...added].toSorted(comparePatterns);
+}
+
+function listOf(first: Candidate | null): readonly Candidate[] {
+  const list: Candidate[] = [];
+  for (let candidate = first; candidate !== null; candidate = candidate.next) list.push(candidate);
+  return list;
 }
 
 function comparePatterns(a: PatternCandidate, b: PatternCandidate): number {
   return a.order - b.order || (a.tie < b.tie ? -1 : a.tie > b.tie ? 1 : 0);
 }
 
-const none: Candidate = { order: Number.MAX_SAFE_INTEGER, test: null, result: null };
-
 /** What the first match that takes the request leads to; null: none does. */
 export function findMatch(table: PathTable, request: MatchInput): RuleMatch | null {
   const { path } = request;
-  const exact = table.exact.get(path);
-  let best = exact === undefined ? none : firstFit(exact, request, none);
+  const exact = table.hasExact ? table.exact.get(path) : undefined;
+  let best = exact === undefined ? null : firstFit(exact, request, null);
   best = findPrefix(table, request, best);
   // `*` (of OPTIONS) is no path, and below no prefix.
   if (path.charCodeAt(0) === 0x2f) best = firstFit(table.everyPath, request, best);
   for (let i = 0; i < table.patterns.length; i++) {
     const candidate = table.patterns[i]!;
-    if (candidate.order >= best.order) break;
+    if (best !== null && candidate.order >= best.order) break;
     if (candidate.pattern(path) && (candidate.test === null || passes(candidate.test, request))) best = candidate;
   }
-  return best.result;
+  return best;
 }
 
 /** Every prefix that ends at the end of a segment. */
-function findPrefix(table: PathTable, request: MatchInput, limit: Candidate): Candidate {
+function findPrefix(table: PathTable, request: MatchInput, limit: Candidate | null): Candidate | null {
   const { path } = request;
   const { prefixLengths } = table;
   let best = limit;
@@ -164,11 +178,11 @@ function nextEnd(path: string, from: number): number {
   return path.lastIndexOf('/', from);
 }
 
-function firstFit(candidates: readonly Candidate[], request: MatchInput, limit: Candidate): Candidate {
-  for (let i = 0; i < candidates.length; i++) {
-    const candidate = candidates[i]!;
-    if (candidate.order >= limit.order) return limit;
+/** The first of the list that fits and stands before `best`, or that. */
+function firstFit(list: Candidate | null, request: MatchInput, best: Candidate | null): Candidate | null {
+  for (let candidate = list; candidate !== null; candidate = candidate.next) {
+    if (best !== null && candidate.order >= best.order) return best;
     if (candidate.test === null || passes(candidate.test, request)) return candidate;
   }
-  return limit;
+  return best;
 }

@@ -86,15 +86,22 @@ function namesIn({ route, filters, backends }: RuleConfig): readonly Key[] {
 
 function buildRule(parts: RuleParts & { filters: Filters }, key: Key, config: RuleConfig): RuleRuntime {
   const backends = config.backends.map((ref) => chooseBackend(parts, ref));
+  const totalWeight = config.backends.reduce((sum, ref) => sum + ref.weight, 0);
   return {
     key,
     config,
     route: parts.config.routes[config.route] ?? { origin: config.origin },
     filters: pickFilters(parts.filters, config.filters),
     backends,
-    totalWeight: config.backends.reduce((sum, ref) => sum + ref.weight, 0),
+    onlyBackend: backends.length === 1 && totalWeight > 0 ? backends[0]! : null,
+    totalWeight,
+    requestTimeoutMs: config.requestTimeoutMs ?? 0,
+    backendRequestTimeoutMs: config.backendRequestTimeoutMs ?? 0,
+    retry: config.retry,
+    sessionPersistence: config.sessionPersistence,
     isGrpc: config.origin.kind === 'GRPCRoute',
     observed: undefined,
+    allObserved: undefined,
   };
 }
 
@@ -103,7 +110,11 @@ function chooseBackend(parts: RuleParts & { filters: Filters }, ref: WeightedBac
   return { ref, backend, filters: pickFilters(parts.filters, ref.filters) };
 }
 
+/** One list for all that have none: it is at hand for every request. */
+const noFilters: readonly Filter[] = [];
+
 export function pickFilters(filters: Filters, keys: readonly Key[]): readonly Filter[] {
+  if (keys.length === 0) return noFilters;
   return keys.map((key) => {
     const filter = filters.get(key);
     if (!filter) throw new Error(`the configuration names filter ${key}, but does not have it`);

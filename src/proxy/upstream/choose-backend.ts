@@ -3,9 +3,9 @@ import type { BackendChoice, RuleRuntime } from '../runtime.ts';
 
 /** By weight; null where nothing has one. `random` is uniform in [0, 1). */
 export function chooseByWeight(rule: RuleRuntime, random: () => number): BackendChoice | null {
+  if (rule.onlyBackend !== null) return rule.onlyBackend;
   const { backends, totalWeight } = rule;
   if (totalWeight <= 0) return null;
-  if (backends.length === 1) return backends[0]!;
   let point = random() * totalWeight;
   for (const choice of backends) {
     point -= choice.ref.weight;

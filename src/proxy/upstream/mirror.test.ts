@@ -100,7 +100,7 @@ test('a mirror ends with a request that is never completed', () => {
 test('a retry is not mirrored again', () => {
   const retry = { codes: [500], attempts: 1, backoffMs: 0, connectionErrors: true };
   const { scene } = mirrored();
-  Object.assign(scene.rule.config, { retry });
+  Object.assign(scene.rule, { retry });
   const { downstream } = scene.request();
   bothTries(scene).main.answer(500);
   assert.equal(scene.tries.length, 3);

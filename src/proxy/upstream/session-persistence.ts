@@ -31,7 +31,7 @@ export interface SessionExchange {
 
 /** Reads the session of a request of a rule that has persistence; one that is unknown, over or gone is a new one. */
 export function findSession(rule: RuleRuntime, headers: FieldList): Session | null {
-  const config = rule.config.sessionPersistence;
+  const config = rule.sessionPersistence;
   if (config === undefined) return null;
   const token = config.type === 'Header' ? headers.get(config.sessionName) : cookieOf(headers, config.sessionName);
   const fresh = { config, startedAtMs: 0, choice: null, endpointName: '' };
