@@ -169,6 +169,8 @@ describe('stalled bodies', () => {
 describe('regular expressions', () => {
   /** Five for each expression that is tried. */
   const MOST_MATCHING_MS = 5 * patterns.length;
+  const WARM_ROUNDS = 5;
+  const ROUNDS = 20;
   const subject = `${'a'.repeat(8000)}!`;
   const forms: Readonly<Record<string, string>> = {
     path: `GET /re${subject} HTTP/1.1\r\nHost: a.test\r\n\r\n`,
@@ -178,15 +180,16 @@ describe('regular expressions', () => {
   for (const [name, bytes] of Object.entries(forms)) {
     it(`all of them against a ${name} of 8 KiB: work is bounded`, async () => {
       const client = await wire.connect();
-      let leastMs = Infinity;
-      // The first time makes cells that stay; and whatever else the machine does only adds.
-      for (let round = 1; round <= 100 && leastMs >= MOST_MATCHING_MS; round++) {
+      const times: number[] = [];
+      // The first times make cells that stay; and what else the machine does only adds, now and then.
+      for (let round = 1; round <= WARM_ROUNDS + ROUNDS; round++) {
         const { user } = process.cpuUsage();
         client.send(bytes);
         assert.equal((await client.answer(round)).status, 200);
-        leastMs = Math.min(leastMs, (process.cpuUsage().user - user) / 1000);
+        if (round > WARM_ROUNDS) times.push((process.cpuUsage().user - user) / 1000);
       }
-      assert.ok(leastMs < MOST_MATCHING_MS, `${leastMs} ms for ${patterns.length} patterns`);
+      const medianMs = times.toSorted((one, other) => one - other)[ROUNDS / 2]!;
+      assert.ok(medianMs < MOST_MATCHING_MS, `${medianMs} ms for ${patterns.length} patterns`);
       await wire.bystander();
       client.close();
     });

@@ -202,6 +202,18 @@ for (const via of ['clear', 'tls'] as const) {
   });
 }
 
+it('trailers of HTTP/2 never become fields, and those that mean something are left out', async () => {
+  const since = wire.backend.mark();
+  const client = await connect('clear');
+  const names = ['x-sum', 'authorization', 'cookie', 'x-forwarded-for', 'x_forwarded_for', 'content-length', 'host'];
+  const trailers = block(...names.map((name) => [name, name === 'content-length' ? '4' : `of ${name}`] as const));
+  client.socket.write(Buffer.concat([opened(post), data('body', 0), frame(FrameType.headers, END, 1, trailers)]));
+  await client.until(() => framesOf(client).some(({ type }) => type === FrameType.data), 'the answer');
+  client.close();
+  assert.match(since(), /\r\n\r\n4\r\nbody\r\n0\r\nx-sum: of x-sum\r\n\r\n$/);
+  assert.equal(since().match(/ of /g)?.length, 1);
+});
+
 const u32 = (value: number) => {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
