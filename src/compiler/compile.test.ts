@@ -101,7 +101,7 @@ test('after any sequence of edits the result is that of a fresh compiler', () =>
     const result = compiler(store.set(), noFacts);
     const fresh = compile(store.set(), options);
     assert.deepEqual(plain(result.config), plain(fresh.config), `step ${step}`);
-    assert.deepEqual(result.statuses, fresh.statuses, `step ${step}`);
+    assert.deepEqual(new Map(result.statuses), new Map(fresh.statuses), `step ${step}`);
     // What the patches add up to is what the compiler says.
     const patch = diffConfig(published, result.config);
     published = patch ? patchConfig(published, patch) : published;

@@ -118,7 +118,7 @@ test('after any sequence of edits the result is that of a fresh compiler', () =>
     const result = compiler(store.set(), noFacts);
     const fresh = compile(store.set(), options);
     assert.deepEqual(plain(result.config), plain(fresh.config), `step ${step}`);
-    assert.deepEqual(result.statuses, fresh.statuses, `step ${step}`);
+    assert.deepEqual(new Map(result.statuses), new Map(fresh.statuses), `step ${step}`);
   }
 });
 

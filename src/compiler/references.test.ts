@@ -85,7 +85,7 @@ test('after any edit the result is that of a fresh compiler', () => {
     const result = compiler(store.set(), noFacts);
     const fresh = compile(store.set(), options);
     assert.deepEqual(JSON.parse(JSON.stringify(result.config)), JSON.parse(JSON.stringify(fresh.config)), `${step}`);
-    assert.deepEqual(result.statuses, fresh.statuses, `${step}`);
+    assert.deepEqual(new Map(result.statuses), new Map(fresh.statuses), `${step}`);
     assert.deepEqual(new Set(result.notes), new Set(fresh.notes), `${step}`);
   }
 });
