@@ -35,8 +35,9 @@ export function runWorker(port: MessagePort, data: WorkerData, filters: readonly
     filters,
     observer,
     defaultAddresses: data.defaultAddresses,
-    // One worker alone asks for the port as such, so that another process on it is noticed.
-    isShared: data.workers > 1 || data.ports === 'Shared',
+    // Shared even by one worker: only so a Gateway on all addresses and one on a single address have the same port. Where it
+    // cannot be seen that another process shares a port, one worker alone asks for the port as such, and notices.
+    isShared: data.workers > 1 || data.ports === 'Shared' || process.platform === 'linux',
     othersMayShare: data.ports === 'Shared',
     ticketKeys: Buffer.from(data.ticketKeys),
     onEjected: (backend, endpoint) => port.postMessage({ type: 'ejection', backend, endpoint } satisfies Ejection),

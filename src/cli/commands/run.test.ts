@@ -180,6 +180,31 @@ test('a second one does not quietly share the ports of the first', async () => {
   }
 });
 
+test('a Gateway on all addresses and one on an address of its own have the same port, with one worker too', async () => {
+  const port = await freePort();
+  const on = (name: string, address: string) => ({
+    ...gateway(httpListener(port)),
+    metadata: { name, namespace: 'test' },
+    spec: { gatewayClassName: 'headgate', addresses: [{ value: address }], listeners: [httpListener(port)] },
+  });
+  const both = (one: string) => manifests(gatewayClass(), on('all', '0.0.0.0'), on('one', one));
+  // Other addresses of the loopback are there on Linux without asking.
+  const headgate = await startHeadgate({ 'g.yaml': both('127.0.0.1') }, ['--workers', '1']);
+  try {
+    const troubles = async () => (await (await fetch(`${headgate.admin}/status`)).text()).match(/"PortUnavailable"/g);
+    await until(() => headgate.output().includes('Serving 2 listeners'), 'both are served');
+    assert.equal(await troubles(), null);
+    if (process.platform === 'linux') {
+      await headgate.write('g.yaml', both('127.0.0.5'));
+      await until(() => /changed Gateway test\/one; live/.test(headgate.output()), 'the address has changed');
+      assert.equal((await fetch(`http://127.0.0.5:${port}/`)).status, 404);
+      assert.equal(await troubles(), null);
+    }
+  } finally {
+    assert.equal(await headgate.stop(), 0);
+  }
+});
+
 test('what keeps it from starting is named, with the way out, and ends it with 1', async () => {
   const missing = await runToEnd('/nonexistent/manifests');
   assert.equal(missing.code, 1);
