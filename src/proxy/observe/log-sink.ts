@@ -32,11 +32,6 @@ export function createLogSink({ fd, maxWaitingBytes = 8 * 1024 * 1024 }: LogSink
   let isGone = false;
   let onIdle: (() => void) | null = null;
 
-  function drop(entry: Entry): void {
-    droppedLines += entry.lines;
-    entry.done();
-  }
-
   function next(): void {
     const entry = queue[0];
     if (entry === undefined) {
@@ -67,8 +62,8 @@ export function createLogSink({ fd, maxWaitingBytes = 8 * 1024 * 1024 }: LogSink
     write(text, lines, done) {
       const entry = { bytes: Buffer.from(text, 'utf8'), lines, done };
       if (isGone || waitingBytes + entry.bytes.length > maxWaitingBytes) {
-        drop(entry);
-        return;
+        droppedLines += lines;
+        return done();
       }
       waitingBytes += entry.bytes.length;
       queue.push(entry);
