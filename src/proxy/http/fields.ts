@@ -107,17 +107,11 @@ export class FieldList implements Headers {
     }
   }
 
+  /** Does not merge what was appended: the text of both stays as it is. */
   get(name: string): string | undefined {
     const wanted = name.toLowerCase();
-    let value: string | undefined;
-    const fields = this.fields;
-    for (let i = 0; i < fields.length; i++) {
-      const field = fields[i]!;
-      if (field.name !== wanted) continue;
-      if (value === undefined) value = field.value;
-      else value += (field.kind === FieldKind.cookie ? '; ' : ', ') + field.value;
-    }
-    return value;
+    const value = addValues(undefined, this.#fields, wanted);
+    return this.#extra === null ? value : addValues(value, this.#extra, wanted);
   }
 
   getAll(name: string): readonly string[] {
@@ -158,6 +152,18 @@ export class FieldList implements Headers {
     this.#fields = fields;
     this.#text = null;
   }
+}
+
+/** Values of one name are one list (RFC 9110 §5.3). `before` are those of earlier fields. */
+function addValues(before: string | undefined, fields: readonly Field[], wanted: string): string | undefined {
+  let value = before;
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!;
+    if (field.name !== wanted) continue;
+    if (value === undefined) value = field.value;
+    else value += (field.kind === FieldKind.cookie ? '; ' : ', ') + field.value;
+  }
+  return value;
 }
 
 /** Cookies that HTTP/2 had split become one line again, which is all that HTTP/1 knows (RFC 9113 §8.2.3). */
