@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { emptyConfig } from '../contract/gateway-config.ts';
-import { startAdminApi, type AdminPages } from './admin-api.ts';
+import { mayAsk, startAdminApi, type AdminPages } from './admin-api.ts';
 import { redactConfig } from './redact.ts';
 
 let isReady = false;
@@ -58,6 +58,20 @@ test('a name that a stranger may have rebound to this address is refused', async
   const [response] = await once(asked, 'response');
   response.resume();
   assert.equal(response.statusCode, 403);
+});
+
+test('at an address that others reach it may be asked by any name, on loopback by its own', () => {
+  const cases: [host: string, localAddress: string, isAllowed: boolean][] = [
+    ['headgate:19000', '192.0.2.1', true],
+    ['vm1.example.com', '2001:db8::1', true],
+    ['headgate:19000', '127.0.0.1', false],
+    ['headgate:19000', '::ffff:127.0.0.1', false],
+    ['headgate:19000', '::1', false],
+    ['localhost:19000', '::1', true],
+    ['127.0.0.1:19000', '127.0.0.1', true],
+  ];
+  for (const [host, localAddress, isAllowed] of cases)
+    assert.equal(mayAsk(host, localAddress), isAllowed, `${host} at ${localAddress}`);
 });
 
 test('garbage on the wire ends that connection only', async () => {

@@ -73,12 +73,20 @@ async function answer(pages: AdminPages, request: IncomingMessage, response: Ser
 }
 
 async function pageOf(pages: AdminPages, request: IncomingMessage): Promise<Answer> {
-  // A web page that a name was rebound to must not read this: browsers send the name they asked for.
-  if (!isLocalName(request.headers.host ?? '')) return text(403, 'ask by IP address or as localhost');
+  if (!mayAsk(request.headers.host ?? '', request.socket.localAddress ?? ''))
+    return text(403, 'ask by IP address or as localhost');
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET and HEAD are allowed');
   const path = (request.url ?? '/').split('?')[0]!;
   const page = Object.hasOwn(routes, path) ? routes[path] : undefined;
   return page ? page(pages) : text(404, `no such page; there are ${Object.keys(routes).slice(0, -1).join(' ')}`);
+}
+
+/**
+ * A web page that a name was rebound to must not read what only this machine can: browsers send the name they asked for. Whoever
+ * opens the API to a network has it asked by name there, by Prometheus for one.
+ */
+export function mayAsk(host: string, localAddress: string): boolean {
+  return isLocalName(host) || !/^(?:::ffff:)?127\.|^::1$|^$/.test(localAddress);
 }
 
 /** IP addresses and localhost cannot be rebound by a stranger's DNS. */
