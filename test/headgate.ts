@@ -49,15 +49,17 @@ export interface RunningHeadgate {
   stop(): Promise<number | null>;
 }
 
-/** Resolves once it is ready. `files` are the manifests by file name. */
+/** Resolves once it is ready. `files` are the manifests by file name; `under` is a command that becomes what it is given, such as prlimit. */
 export async function startHeadgate(
   files: Readonly<Record<string, string>>,
   flags: readonly string[] = [],
+  under: readonly string[] = [],
 ): Promise<RunningHeadgate> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-test-'));
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   const admin = `127.0.0.1:${await freePort()}`;
-  const child = spawn(join(root, 'bin/headgate'), ['run', folder, '--admin', admin, ...flags]);
+  const [command = '', ...args] = [...under, join(root, 'bin/headgate'), 'run', folder, '--admin', admin, ...flags];
+  const child = spawn(command, args);
   let output = '';
   child.stdout.on('data', (data) => (output += data));
   child.stderr.on('data', (data) => (output += data));

@@ -13,6 +13,7 @@ import type { ListenerRuntime } from '../runtime.ts';
 import { type TcpClient, TcpConnection, type TcpEnvironment } from '../tcp/tcp-connection.ts';
 import type { TcpPlan } from '../tcp/tcp-plan.ts';
 import { Connection, type CodecFactory, type ConnectionHost } from './connection.ts';
+import { takesKeptDescriptor } from './kept-descriptors.ts';
 import { listenProblem, type ListenFailure } from './listen-failure.ts';
 import { ProxiedClients } from './proxied-clients.ts';
 import type { SocketName } from './proxy-protocol.ts';
@@ -196,6 +197,9 @@ export class Port implements ConnectionHost {
     } else if (this.#memory.isRefusing) {
       socket.destroy();
       this.#observer.onRejected('MemoryFull');
+    } else if (takesKeptDescriptor(socket)) {
+      socket.destroy();
+      this.#observer.onRejected('NoFileDescriptors');
     } else if (this.#proxied.isAsked) this.#proxied.read(socket, (read) => this.#serveProxied(read));
     else this.#service(socket);
   }
