@@ -108,3 +108,12 @@ test('an answer that lasts until the connection ends never looks whole when it i
   await client.ended();
   assert.deepEqual([client.isEnded, client.error], [false, 'ECONNRESET']);
 });
+
+test('a connection that has had its requests ends with the last answer', async (t) => {
+  const short = new TestProxy({ backendPort: backend.port, limits: { requestsPerConnection: 2 } });
+  t.after(() => short.close());
+  await short.start();
+  const client = new RawClient(short.port).send(request('/a'));
+  assert.ok(!(await client.receives('/a')).includes('connection: close'));
+  assert.match(await client.send(request('/b')).ended(), /connection: close\r\n\r\n\/b$/);
+});
