@@ -1,6 +1,6 @@
 /** Which files there are below the given paths, and a word whenever one may have changed. Reads no contents. */
-import { readdirSync, realpathSync, statSync, type Stats } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readdirSync, readlinkSync, realpathSync, statSync, type Stats } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { foldersOf, kustomizationIn } from './kustomize.ts';
 import type { SourceProblem } from './source.ts';
 import { type FolderWatch, pollMs, watchByLooking, type WatchFolder } from './watch-folder.ts';
@@ -80,6 +80,8 @@ export class FileTree {
     } else {
       this.#forgetFile(path);
       this.#forgetFolder(path);
+      // A link may lead to what comes later.
+      this.#followLink(path);
     }
     if (origin === 'Given') this.#noteMissing(path, stat !== undefined);
   }
@@ -244,9 +246,18 @@ function statOf(path: string): Stats | NodeJS.ErrnoException | undefined {
   }
 }
 
+/** Of a link that leads nowhere: what it names. */
 function realPathOf(path: string): string | undefined {
   try {
     return realpathSync(path);
+  } catch {
+    return linkedPathOf(path);
+  }
+}
+
+function linkedPathOf(path: string): string | undefined {
+  try {
+    return resolve(dirname(path), readlinkSync(path));
   } catch {
     return undefined;
   }

@@ -237,6 +237,17 @@ test('an atomic rename replaces, a removal removes', async (t) => {
   assert.equal(hostOf(told, 'one'), 'b.example');
 });
 
+test('a link whose file comes later is followed', async (t) => {
+  const { folder, write, until } = watchFolder(t, { 'x/a.yaml': route('one'), 'y/keep.txt': '' }, ['x']);
+  symlinkSync('../y/b.yaml', join(folder, 'x/b.yaml'));
+  write('x/c.yaml', route('three'));
+  await until((told) => hostOf(told, 'three') !== undefined);
+  write('y/b.yaml', route('two'));
+  await until((told) => hostOf(told, 'two') === 'a.example');
+  unlinkSync(join(folder, 'y/b.yaml'));
+  await until((told) => hostOf(told, 'two') === undefined);
+});
+
 test('a ConfigMap volume swaps its files by one link', async (t) => {
   const { folder, until } = watchFolder(t, {
     'mount/..1/a.yaml': route('one'),
