@@ -5,6 +5,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { testCertificate } from '../listeners/certificate.test-support.ts';
 import { FieldList } from './fields.ts';
 import { answerEcho, type BackendConnection, RawClient, RecordingBackend, TestProxy, until } from './http1-testing.ts';
+import { BODY_UNKNOWN } from './streams.ts';
 
 let answer: (connection: BackendConnection) => void;
 let backend: RecordingBackend;
@@ -106,6 +107,29 @@ test('an answer that lasts until the connection ends never looks whole when it i
   await client.receives('part');
   begun.connections[0]!.close();
   await client.ended();
+  assert.deepEqual([client.isEnded, client.error], [false, 'ECONNRESET']);
+});
+
+test('nor when its last bytes wait for a client that does not take them', async (t) => {
+  const body = Buffer.alloc(20_000_000, 'x');
+  const ended = new TestProxy({
+    backendPort: backend.port,
+    answer(reply) {
+      reply.sendHead(200, new FieldList(), BODY_UNKNOWN, -1);
+      reply.sendData(body, 0, body.length);
+      reply.sendEnd(null);
+    },
+  });
+  t.after(() => ended.close());
+  await ended.start();
+  const client = new RawClient(ended.port);
+  client.socket.pause();
+  client.send('GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+  await until('the request', () => ended.heads.length === 1);
+  ended.connections[0]!.close();
+  client.socket.resume();
+  await client.ended();
+  assert.ok(client.received.length < body.length);
   assert.deepEqual([client.isEnded, client.error], [false, 'ECONNRESET']);
 });
 

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { DeadlineWheel } from '../../lib/deadline-wheel.ts';
+import { FieldList } from './fields.ts';
 import { answerEcho, type BackendConnection, RawClient, RecordingBackend, TestProxy, until } from './http1-testing.ts';
+import { BODY_UNKNOWN, type Downstream } from './streams.ts';
 
 let now: number;
 let wheel: DeadlineWheel;
@@ -27,6 +29,17 @@ afterEach(() => {
 function pass(ms: number): void {
   now += ms;
   wheel.advance();
+}
+
+/** Kernel buffers fill up, then everything stands still. Returns what the backend has got rid of. */
+async function standstill({ socket }: BackendConnection): Promise<number> {
+  let written = -1;
+  for (let quiet = 0; quiet < 200;) {
+    await new Promise((resolve) => setImmediate(resolve));
+    quiet = socket.bytesWritten - socket.writableLength === written ? quiet + 1 : 0;
+    written = socket.bytesWritten - socket.writableLength;
+  }
+  return written;
 }
 
 const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
@@ -92,18 +105,74 @@ describe('time-outs', () => {
     await client.receives('\r\n\r\n');
     client.socket.pause();
     const upstream = backend.connections[0]!;
-    let written = -1;
-    // Kernel buffers fill up, then everything stands still.
-    for (let quiet = 0; quiet < 200;) {
-      await new Promise((resolve) => setImmediate(resolve));
-      quiet = upstream.socket.bytesWritten === written ? quiet + 1 : 0;
-      written = upstream.socket.bytesWritten;
-    }
+    const written = await standstill(upstream);
     assert.ok(written < 64 * 1024 * 1024, `${written} bytes went into nowhere`);
     pass(61_000);
     await until('the end upstream', () => upstream.isClosed);
     assert.deepEqual(proxy.log, ['downstream WriteTimeout']);
     client.socket.destroy();
+  });
+
+  it('a client that does not read, also where its own body ends meanwhile', async () => {
+    answer = ({ socket, received }) => {
+      if (received.endsWith('\r\n\r\na')) socket.write(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(20_000_000)}`);
+    };
+    const client = new RawClient(proxy.port);
+    client.socket.pause();
+    client.send('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na');
+    const upstream = await until('the answer', () => backend.connections.find(({ socket }) => socket.bytesWritten > 0));
+    await standstill(upstream);
+    client.send('b');
+    await until('the whole request', () => upstream.received.endsWith('ab'));
+    pass(61_000);
+    pass(61_000);
+    assert.deepEqual(proxy.log, ['downstream WriteTimeout']);
+    client.socket.destroy();
+  });
+
+  it('a client that we have stopped is not waited for, though its answer had to wait for it', async (t) => {
+    let reply: Downstream | null = null;
+    const held = new TestProxy({
+      backendPort: 0,
+      wheel,
+      answer(downstream) {
+        reply = downstream;
+        reply.pauseRequest();
+        reply.sendHead(200, new FieldList(), BODY_UNKNOWN, -1);
+        const body = Buffer.alloc(20_000_000, 'x');
+        assert.equal(reply.sendData(body, 0, body.length), false);
+      },
+    });
+    t.after(() => held.close());
+    await held.start();
+    const client = new RawClient(held.port).send('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n');
+    await until('all that was answered', () => client.received.length > 20_000_000);
+    await until('the drain', () => reply!.flush());
+    await new Promise((resolve) => setImmediate(resolve));
+    pass(61_000);
+    pass(61_000);
+    assert.deepEqual(held.log, []);
+    client.socket.destroy();
+  });
+
+  it('who was refused or drained and does not leave is left after 2 s, and counts once', async () => {
+    const refused = new RawClient(proxy.port).send('GET /a HT');
+    const drained = new RawClient(proxy.port).send(request('/b'));
+    await drained.receives('/b');
+    await until('both', () => proxy.connections.length === 2);
+    for (const connection of proxy.connections) connection.startDrain();
+    pass(11_000);
+    await until('both ends', () => refused.isEnded && drained.isEnded);
+    for (const client of [refused, drained]) {
+      await new Promise((resolve) => setImmediate(resolve));
+      pass(3_000);
+      await until('the reset', () => {
+        if (!client.isClosed) client.send('x');
+        pass(0);
+        return client.isClosed;
+      });
+    }
+    assert.deepEqual(proxy.log, ['rejected 408 HeadTimeout']);
   });
 
   it('an idle upstream connection after 60 s', async () => {

@@ -176,7 +176,8 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
     } else if (phase === Phase.busy) {
       if (this.#socket.bytesWritten > this.#writtenBytes) this.#watchProgress();
       else this.#destroy('ClientClosed');
-    } else if (phase === Phase.body) this.onBadInput({ status: 408, reason: 'BodyTimeout' });
+    } else if (phase === Phase.lingering) this.#destroy('');
+    else if (phase === Phase.body) this.onBadInput({ status: 408, reason: 'BodyTimeout' });
     else if (this.#input.hasBegun) this.onBadInput({ status: 408, reason: 'HeadTimeout' });
     else if (this.#isDraining) this.#linger();
     else this.#destroy('IdleTimeout');
@@ -187,6 +188,8 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
   }
 
   disarm(): void {
+    // Meanwhile it guards a write.
+    if (this.#reply?.hasBegun === true && this.output.isBlocked) return;
     this.#wheel.disarm(this.#deadline);
   }
 
@@ -237,7 +240,8 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
     this.#wheel.release(this.#deadline);
     // An answer that ended in this turn.
     this.output.flush();
-    if (phase !== Phase.tunnel && this.#reply?.hasBegun === true) this.#cut();
+    const isCut = this.#reply?.hasBegun === true || waitingBytes(this.#socket) > 0;
+    if (phase !== Phase.tunnel && isCut) this.#cut();
     else this.#socket.destroy();
     this.#abandon(reason);
   }
@@ -280,7 +284,7 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
     if (phase === Phase.untaken) this.#nextRequest();
     else if (phase === Phase.body && !this.#input.isPaused) this.arm(this.#limits.bodyIdleTimeoutMs);
     else if (this.#isHalfClosed) this.#watchProgress();
-    else if (phase === Phase.busy || phase === Phase.tunnel) this.disarm();
+    else if (phase === Phase.body || phase === Phase.busy || phase === Phase.tunnel) this.disarm();
     this.#sink?.onDownstreamDrain();
   }
 }

@@ -125,11 +125,11 @@ class Relay implements RequestSink, ResponseSink {
     this.upstream!.sendEnd(trailers);
   }
   onDownstreamDrain(): void {
-    this.upstream!.resumeResponse();
+    this.upstream?.resumeResponse();
   }
   onDownstreamClose(reason: string): void {
     this.#log.push(`downstream ${reason}`);
-    this.upstream!.abort();
+    this.upstream?.abort();
   }
   onInformational(status: number, headers: FieldList): void {
     this.#downstream.sendInformational(status, headers);
