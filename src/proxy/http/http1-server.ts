@@ -261,7 +261,8 @@ export class Http1ServerConnection implements InputOwner, ReplyOwner, DeadlineOw
       this.#isHalfClosed = true;
       this.#watchProgress();
     } else if (phase === Phase.untaken) this.#isHalfClosed = true;
-    else if (phase === Phase.head && !this.output.isTaken) this.#linger();
+    else if (this.#reply === null && (phase === Phase.head || phase === Phase.body) && !this.output.isTaken)
+      this.#linger();
     else if (phase === Phase.body && this.#reply?.hasBegun === false)
       this.onBadInput({ status: 400, reason: 'ClientClosed' });
     // What lingers closes when it has been taken.
