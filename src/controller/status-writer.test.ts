@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { until } from '../../test/until.ts';
 import { keyOf } from '../contract/keys.ts';
 import type { Condition } from '../model/conditions.ts';
-import { answer } from '../kube/fake-api-server.test-support.ts';
+import { answer, send } from '../kube/fake-api-server.test-support.ts';
 import {
   condition,
   foreign,
@@ -206,6 +206,31 @@ test('who does not lead forgets what was said of objects that are gone', async (
     made.map((one) => one.deref()),
     [undefined, undefined],
   );
+});
+
+test('what was said of an object that goes while it is written is forgotten', async (t) => {
+  const { server, writer, say } = await start(t, ['Gateway', 'g']);
+  const { promise: isGone, resolve: go } = Promise.withResolvers<void>();
+  server.once(async (request, response) => {
+    if (request.method !== 'PATCH') return false;
+    await isGone;
+    send(response, 200, {});
+  });
+  const sayIt = () => {
+    const status = { conditions: [condition('Accepted', 'True')] };
+    say(new Map([[gateway, status]]));
+    return new WeakRef(status);
+  };
+  const said = sayIt();
+  await server.until(() => patches(server).length === 1);
+  server.remove(gateways, 'n/g');
+  writer.observed('Gateway', 'n/g');
+  say(new Map());
+  go();
+  await until(() => {
+    gc();
+    return said.deref() === undefined;
+  }, 'it is forgotten');
 });
 
 test('where another controller has spoken since, nothing is taken back', async (t) => {

@@ -65,6 +65,8 @@ export class CalmWriter {
   readonly #urgent = new Set<Key>();
   readonly #others = new Set<Key>();
   readonly #busy = new Set<Key>();
+  /** Gone while they were written. */
+  readonly #gone = new Set<Key>();
   readonly #written = new Map<Key, Written>();
   readonly #failures = new Map<Key, Failure>();
   /** Those that come up by themselves. */
@@ -99,8 +101,8 @@ export class CalmWriter {
   drop(key: Key): void {
     this.#urgent.delete(key);
     this.#others.delete(key);
-    this.#written.delete(key);
-    this.#calm(key);
+    this.#forget(key);
+    if (this.#busy.has(key)) this.#gone.add(key);
   }
 
   close(): void {
@@ -115,6 +117,7 @@ export class CalmWriter {
     this.#busy.add(key);
     void this.#write(key, write).then(() => {
       this.#busy.delete(key);
+      if (this.#gone.delete(key)) this.#forget(key);
       this.work();
     });
   }
@@ -182,6 +185,11 @@ export class CalmWriter {
       this.work();
     }, ms);
     this.#timers.set(key, { timer, dueAt });
+  }
+
+  #forget(key: Key): void {
+    this.#written.delete(key);
+    this.#calm(key);
   }
 
   #calm(key: Key): void {
