@@ -1,6 +1,7 @@
 /** What Gateways get in a cluster, over a real socket: made once, mended, taken away, and never somebody else's. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { until } from '../../test/until.ts';
 import type { InfrastructureWish, ServiceWish } from '../contract/infrastructure.ts';
 import { systemClock } from '../kube/clock.ts';
 import { answer, startFakeCluster, type FakeObject } from '../kube/fake-api-server.test-support.ts';
@@ -105,6 +106,18 @@ test('what somebody changed or took away is mended; a label that is not wished a
   take({ ...wish, labels: {} });
   await server.until(() => server.find(services, 'n/gw-headgate') !== undefined || writes().length === 6);
   assert.equal(writes().length, 6);
+});
+
+test('what somebody took away as it was made is made again', async (t) => {
+  const { server, take, writes } = await start(t);
+  take(wish);
+  await server.until(() => writes().length === 2);
+  await fetch(`http://127.0.0.1:${server.port}/none`);
+  take(wish);
+  server.remove(services, 'n/gw-headgate');
+  take(wish);
+  await until(() => server.find(services, 'n/gw-headgate') !== undefined, 'it is there again');
+  assert.equal(writes().length, 3);
 });
 
 test('a Service of somebody else is never touched, nor is a slice made for it, not even at the last moment', async (t) => {

@@ -3,13 +3,13 @@
  * this replica leads. An object that is not Headgate's is never touched. Knows no Gateways, only wishes.
  */
 import type { InfrastructureWishes, ServiceWish } from '../contract/infrastructure.ts';
-import type { Key } from '../contract/keys.ts';
+import { partsOf, type Key } from '../contract/keys.ts';
 import type { ApiError } from '../kube/api-result.ts';
 import { createBackoff, type Backoff } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { systemClock, type Clock } from '../kube/clock.ts';
 import type { ObjectPath } from '../kube/paths.ts';
-import { isContested, leftOf, nextPace, type Pace, type WriteKind } from '../kube/write-pace.ts';
+import { isContested, isQuiet, leftOf, nextPace, type Pace, type WriteKind } from '../kube/write-pace.ts';
 import { differences } from '../lib/derived-map.ts';
 import type { Resource, ResourceName, ResourceSet } from '../model/resources.ts';
 import { isApplied, isOurs, isOwnedBy, manifestsFor, type Manifest } from './kubernetes-objects.ts';
@@ -33,8 +33,6 @@ type Write =
 /** The last write of an object. */
 interface Written {
   readonly text: string;
-  /** The watch may not have told of the write yet, and it must not be made twice. */
-  readonly before: Resource | undefined;
   readonly pace: Pace;
 }
 
@@ -56,6 +54,8 @@ export class KubernetesServices {
     { readonly timer: NodeJS.Timeout; readonly backoff: Backoff; readonly told: string }
   >();
   readonly #written = new Map<Key, Written>();
+  /** The watch has told of these since their last write began. Of others it may not have yet, and they must not be written twice. */
+  readonly #told = new Set<Key>();
   /** When the next of those that were written a moment ago may be written again. */
   #wake: { readonly timer: NodeJS.Timeout; readonly dueAt: number } | undefined;
 
@@ -82,18 +82,21 @@ export class KubernetesServices {
     for (const [name, , resource] of differences(before, resources.of(kind))) {
       if (resource && isOurs(resource)) this.#ours.set(`${kind} ${name}`, resource);
       else this.#ours.delete(`${kind} ${name}`);
+      const id = `${kind}/${name}`;
+      if (this.#busy.has(id) || this.#written.has(id)) this.#told.add(id);
     }
   }
 
   /** Looks at everything: this replica may have begun to lead. */
   work(): void {
     if (this.#resources === null || this.#abort.signal.aborted || !this.#options.isLeader()) return;
+    this.#forgetGone(this.#resources);
     for (const write of planWrites(this.#wishes, this.#resources, this.#ours)) {
       // Comes again when a write has ended.
       if (this.#busy.size >= maxParallel) return;
       const id = idOf(write);
       const last = this.#written.get(id);
-      const isWritten = last !== undefined && last.before === write.existing && last.text === textOf(write);
+      const isWritten = last !== undefined && !this.#told.has(id) && last.text === textOf(write);
       if (isWritten || this.#busy.has(id) || this.#waiting.has(id)) continue;
       const leftMs = last ? leftOf(last.pace, this.#clock.now(), kindAfter(last, write)) : 0;
       if (leftMs > 0) {
@@ -101,7 +104,19 @@ export class KubernetesServices {
         continue;
       }
       this.#busy.add(id);
+      this.#told.delete(id);
       void this.#carryOut(id, write);
+    }
+  }
+
+  /** Objects come and go: of those that have gone nobody needs to know for ever what was written. */
+  #forgetGone(resources: ResourceSet): void {
+    const now = this.#clock.now();
+    for (const [id, { pace }] of this.#written) {
+      const { kind, namespace, name } = partsOf(id);
+      if (this.#busy.has(id) || !isQuiet(pace, now) || resources.of(kind).has(`${namespace}/${name}`)) continue;
+      this.#written.delete(id);
+      this.#told.delete(id);
     }
   }
 
@@ -135,7 +150,7 @@ export class KubernetesServices {
     this.#retries.delete(id);
     const last = this.#written.get(id);
     const pace = nextPace(last?.pace, this.#clock.now(), last ? kindAfter(last, write) : 'News');
-    this.#written.set(id, { text: textOf(write), before: write.existing, pace });
+    this.#written.set(id, { text: textOf(write), pace });
     if (last && isContested(last.pace, pace)) this.#options.onContested(id);
   }
 

@@ -27,10 +27,15 @@ const contestedFrom = 6;
 export function nextPace(before: Pace | undefined, endedAt: number, kind: WriteKind): Pace {
   if (!before) return { endedAt, newsGapMs: firstGapMs, repeats: 0 };
   const sinceMs = endedAt - before.endedAt;
-  const repeats = sinceMs < 2 * repeatGapOf(before) + quietMs ? before.repeats : 0;
+  const repeats = isQuiet(before, endedAt) ? 0 : before.repeats;
   if (kind === 'Repeat') return { endedAt, newsGapMs: before.newsGapMs, repeats: repeats + 1 };
   const isBurst = sinceMs < 2 * before.newsGapMs + firstGapMs;
   return { endedAt, newsGapMs: isBurst ? Math.min(maxNewsGapMs, before.newsGapMs * 2) : firstGapMs, repeats };
+}
+
+/** Whether the writes until now say nothing of the next one any more. */
+export function isQuiet(pace: Pace, now: number): boolean {
+  return now - pace.endedAt >= 2 * repeatGapOf(pace) + quietMs;
 }
 
 function repeatGapOf({ repeats }: Pace): number {
