@@ -267,6 +267,24 @@ test('that nobody is left who serves is told in the statuses, until somebody ack
   assert.equal(live(events).length, 2, 'and that is told');
 });
 
+test('that a refused edit is taken back is told, although nothing differs from what was told before', async () => {
+  const { controller, events, say } = harness();
+  const good = routes('a');
+  say(good);
+  await turn();
+  controller.acknowledge(1, []);
+  say(routes('a', 'b'));
+  await turn();
+  controller.refuse(2, 'too large');
+  say(good);
+  await turn();
+  controller.acknowledge(3, []);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['live', 'refused', 'live'],
+  );
+});
+
 test('a version that is refused waits for no answer', async () => {
   const { controller, say } = harness();
   say(routes('a'));

@@ -197,7 +197,7 @@ export class Controller {
     const tookMs = this.#parts.now() - this.#changedAt;
     const { resources } = this.#view;
     const wasAcknowledged = this.#view.acknowledged;
-    const wasAbsent = this.#absence !== null;
+    const wasAmiss = this.#absence !== null || this.#refusal !== null;
     this.#absence = null;
     this.#refusal = null;
     this.#view = { ...this.#view, acknowledged };
@@ -205,7 +205,7 @@ export class Controller {
     const changes = changesBetween(this.#told, resources, this.#parts.kinds);
     const isFirst = this.#told === null;
     this.#told = resources;
-    const saysMore = wasAbsent || !isEqual(wasAcknowledged?.problems ?? [], acknowledged.problems);
+    const saysMore = wasAmiss || !isEqual(wasAcknowledged?.problems ?? [], acknowledged.problems);
     if (!isFirst && isNoChange(changes) && !saysMore) return;
     this.#parts.onEvent({ type: 'live', view: this.#view, changes, tookMs, isFirst });
   }
