@@ -64,7 +64,7 @@ export class FileTree {
   /** Finds out what a path is now. */
   #look(path: string, origin: 'Given' | 'Found'): void {
     const stat = statOf(path);
-    const kustomization = origin === 'Given' ? kustomizationIn(path) : undefined;
+    const kustomization = origin === 'Given' ? this.#kustomizationOf(path) : undefined;
     const isFolder = !(stat instanceof Error) && stat?.isDirectory() === true;
     // Of folders it is told where their names are read.
     if (!isFolder || kustomization !== undefined) this.#noteReadable(path, stat);
@@ -99,8 +99,22 @@ export class FileTree {
     for (const name of names) if (!isIgnored(name)) this.#look(join(folder, name), 'Found');
   }
 
+  /** By what a given folder is built now. */
+  #kustomizationOf(folder: string): string | undefined {
+    const before = [...this.#kustomizations.keys()].find((file) => dirname(file) === folder);
+    // Also where it may not be looked at.
+    if (before !== undefined && statOf(before) !== undefined) return before;
+    if (before !== undefined) {
+      this.#kustomizations.delete(before);
+      this.#forgetFile(before);
+    }
+    return kustomizationIn(folder);
+  }
+
   /** One file stands for all that is built from the folder. */
   #addKustomization(folder: string, file: string): void {
+    // While there was no kustomization, its files were read as they are.
+    this.#forgetFolder(folder);
     const folders = foldersOf(folder);
     this.#kustomizations.set(file, folders);
     for (const inner of folders) this.#depend(inner, folder);
@@ -119,7 +133,11 @@ export class FileTree {
 
   #forgetFolder(folder: string): void {
     if (!this.#folders.delete(folder)) return;
-    const inside = `${folder}/`;
+    const inside = startInside(folder);
+    for (const [key, { file }] of this.#problems) {
+      if (key !== file && (file === folder || file.startsWith(inside))) this.#problems.delete(key);
+    }
+    this.#onChange(folder);
     for (const file of this.#files) if (file.startsWith(inside)) this.#forgetFile(file);
     for (const inner of this.#folders) if (inner.startsWith(inside)) this.#forgetFolder(inner);
     this.#unwatch(folder);
@@ -151,7 +169,7 @@ export class FileTree {
       if (code === 'ENOENT') return;
       this.#watchers.set(folder, watchByLooking(folder, events));
       // Said where it is read.
-      if (code === 'EACCES') return;
+      if (code === 'EACCES' || code === 'ELOOP') return;
       this.#problems.set(`watch ${folder}`, cannotWatch(folder, error as NodeJS.ErrnoException));
     }
   }
@@ -162,6 +180,11 @@ export class FileTree {
   }
 
   #happened(folder: string, name: string | null): void {
+    // It may be the folder itself: then what is watched was moved away, or is no more.
+    if (name === basename(folder)) {
+      this.#unwatch(folder);
+      this.#watch(folder);
+    }
     for (const path of this.#dependants.get(folder) ?? []) {
       // In a folder that is only watched for a path, other names say nothing.
       if (name === null || dirname(path) !== folder || basename(path) === name)
@@ -174,7 +197,7 @@ export class FileTree {
 
   /** After a change of which it is not known what it touched: a ConfigMap volume swaps all files at once, by one link. */
   #rescan(folder: string): void {
-    const inside = `${folder}/`;
+    const inside = startInside(folder);
     for (const file of this.#files) if (file.startsWith(inside)) this.#look(file, originOf(file, this.#roots));
     const stat = statOf(folder);
     if (stat instanceof Error) this.#noteReadable(folder, stat);
@@ -235,6 +258,11 @@ function namesIn(folder: string): string[] | NodeJS.ErrnoException {
     const { code } = error as NodeJS.ErrnoException;
     return code === 'ENOENT' || code === 'ENOTDIR' ? [] : (error as NodeJS.ErrnoException);
   }
+}
+
+/** How the paths of what lies in a folder begin, as `join` makes them. */
+function startInside(folder: string): string {
+  return join(folder, '*').slice(0, -1);
 }
 
 /** Undefined where there is nothing; an error where that cannot be told. */

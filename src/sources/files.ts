@@ -124,6 +124,8 @@ class FileReader {
     const hash = createHash('sha1').update(build.text).digest('base64');
     if (before?.hash === hash && stamp !== gone) {
       this.#files.set(file, { ...before, stamp });
+      // The next time that it is missing is not the second look at this one.
+      this.#doubted.delete(file);
       return;
     }
     const held = before?.objects ?? [];

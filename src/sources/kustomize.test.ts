@@ -49,6 +49,23 @@ test('what is built is read, and again after a change of its base', async (t) =>
   assert.deepEqual(names, [['one'], ['one', 'two']]);
 });
 
+test('a kustomization that goes and comes leaves nothing behind', async (t) => {
+  const { folder } = overlay(t);
+  writeFileSync(join(folder, 'a.yaml'), namespace('unbuilt'));
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  let look = (_names: string): void => {};
+  const become = (wanted: string) =>
+    new Promise<void>((resolve) => (look = (names) => void (names === wanted && resolve())));
+  createFileSource({ paths: [folder] }).start(({ of }) => look([...of('Namespace').keys()].join()), abort.signal);
+  rmSync(join(folder, 'kustomization.yaml'));
+  await become('unbuilt');
+  writeFileSync(join(folder, 'kustomization.yaml'), 'resources: [../base]\n');
+  await become('one');
+  rmSync(folder, { recursive: true });
+  await become('');
+});
+
 test('without kustomize and kubectl it says what to install', (t) => {
   const { folder } = overlay(t);
   process.env.PATH = '/nowhere';

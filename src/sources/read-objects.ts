@@ -1,5 +1,6 @@
 /** What a file's text holds: objects that can be used, and what is wrong with the rest. Knows no files beyond their name. */
 import { fieldText, type FieldProblem } from '../model/field-path.ts';
+import { meantKind } from '../model/kinds.ts';
 import { nameOf, type Resource } from '../model/resources.ts';
 import { validate, type ObjectIdentity } from '../model/validate.ts';
 import { parseManifests, type ParsedDocument, type Position } from '../model/yaml.ts';
@@ -19,7 +20,7 @@ export interface FileContent {
   /** Objects that are there but cannot be used. */
   readonly refused: ReadonlySet<string>;
   /**
-   * Whether there may be objects beside those: something is there of which not even the name can be told, or the last
+   * Whether there may be objects beside those: something is there of which not even the name or kind can be told, or the last
    * document is refused, which is how a file ends that is cut off.
    */
   readonly mayHoldMore: boolean;
@@ -50,6 +51,8 @@ export function readObjects(file: string, text: string): FileContent {
     const verdict = validate(document.value);
     if (verdict.type === 'UnknownKind') {
       const kind = `${verdict.apiVersion} ${verdict.kind}`;
+      // Misspelt, or a file that is cut off within the word.
+      if (meantKind(verdict.apiVersion, verdict.kind)) isNameless = true;
       if (!skippedKinds.has(kind)) skippedKinds.set(kind, document.locate([]).line);
       continue;
     }
