@@ -166,10 +166,11 @@ export class FileTree {
       this.#problems.delete(`watch ${folder}`);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return;
+      // Others are seen to come from where they lie.
+      if (code === 'ENOENT' && !this.#dependants.has(folder)) return;
       this.#watchers.set(folder, watchByLooking(folder, events));
       // Said where it is read.
-      if (code === 'EACCES' || code === 'ELOOP') return;
+      if (code === 'ENOENT' || code === 'EACCES' || code === 'ELOOP') return;
       this.#problems.set(`watch ${folder}`, cannotWatch(folder, error as NodeJS.ErrnoException));
     }
   }
@@ -180,8 +181,8 @@ export class FileTree {
   }
 
   #happened(folder: string, name: string | null): void {
-    // It may be the folder itself: then what is watched was moved away, or is no more.
-    if (name === basename(folder)) {
+    // It may be the folder itself: then what is watched was moved away, or is no more; or is there at last.
+    if (name === null || name === basename(folder)) {
       this.#unwatch(folder);
       this.#watch(folder);
     }

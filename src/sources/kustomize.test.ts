@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -50,20 +50,29 @@ test('what is built is read, and again after a change of its base', async (t) =>
 });
 
 test('a kustomization that goes and comes leaves nothing behind', async (t) => {
-  const { folder } = overlay(t);
+  const { folder, base } = overlay(t);
   writeFileSync(join(folder, 'a.yaml'), namespace('unbuilt'));
   const abort = new AbortController();
   t.after(() => abort.abort());
-  let look = (_names: string): void => {};
+  let look = (_state: string): void => {};
   const become = (wanted: string) =>
-    new Promise<void>((resolve) => (look = (names) => void (names === wanted && resolve())));
-  createFileSource({ paths: [folder] }).start(({ of }) => look([...of('Namespace').keys()].join()), abort.signal);
+    new Promise<void>((resolve) => (look = (state) => void (state === wanted && resolve())));
+  createFileSource({ paths: [folder] }).start(
+    ({ of }, { length }) => look(`${[...of('Namespace').keys()].join()}, ${length} problems`),
+    abort.signal,
+  );
   rmSync(join(folder, 'kustomization.yaml'));
-  await become('unbuilt');
+  await become('unbuilt, 0 problems');
   writeFileSync(join(folder, 'kustomization.yaml'), 'resources: [../base]\n');
-  await become('one');
+  await become('one, 0 problems');
+  renameSync(base, `${base}-away`);
+  await become('one, 1 problems');
+  renameSync(`${base}-away`, base);
+  await become('one, 0 problems');
+  writeFileSync(join(base, 'a.yaml'), namespace('two'));
+  await become('two, 0 problems');
   rmSync(folder, { recursive: true });
-  await become('');
+  await become(', 1 problems');
 });
 
 test('without kustomize and kubectl it says what to install', (t) => {
