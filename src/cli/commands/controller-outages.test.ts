@@ -96,6 +96,8 @@ test('the API server is away under load: no request is lost; back again, all is 
   const controller = await startController(t, server);
   const { addresses } = await untilReason(server, 'n/one', 'Programmed');
   const load = startLoad(addresses![0]!.value, port);
+  // What is written after Programmed, and heard of, is no part of what is caught up with later.
+  await serveOn(load, 'clients are served');
   const apiPort = server.port;
   await server.close();
   await until(() => controller.output().includes('cannot be followed'), 'the controller has noticed');
