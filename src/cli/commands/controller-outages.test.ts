@@ -93,7 +93,7 @@ const holderOf = (server: FakeApiServer): string | undefined =>
 
 test('the API server is away under load: no request is lost; back again, all is caught up with few writes', async (t) => {
   const { server, port } = await prepare(t);
-  const controller = await startController(t, server);
+  const controller = await startController(t, server, '--workers=2');
   const { addresses } = await untilReason(server, 'n/one', 'Programmed');
   const load = startLoad(addresses![0]!.value, port);
   // What is written after Programmed, and heard of, is no part of what is caught up with later.

@@ -87,8 +87,8 @@ export async function startController(
     '--admin',
     admin,
     ...pool,
-    '--workers',
-    '2',
+    // Enough where there is no load; those with load ask for two.
+    '--workers=1',
     ...flags,
   ]);
   let output = '';
